@@ -1,0 +1,1 @@
+"""Checks of what was built, by anyone: solids, tiles, whole cities."""

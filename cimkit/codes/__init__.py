@@ -1,0 +1,1 @@
+"""Building codes and location codes: pure functions, no files, no state."""

@@ -1,0 +1,198 @@
+"""Everything that a build can be told, with its default."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from cimkit.errors import ParameterError
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Inputs and parameters of one build; each field is also a key of ``city.toml``.
+
+    Parameters
+    ----------
+    footprints : str
+        Vector file with building outlines.
+    points : tuple of str
+        LAS/LAZ files, folders or patterns; none is a normal case.
+    addresses : str
+        CSV or vector file; "" for none.
+    crs : str
+        Projected working CRS with a vertical part: ``EPSG:7415`` or ``EPSG:4546+5737``.
+    footprint_layer, footprint_id : str
+        Layer of the file; column of the identifier ("auto": by usual names).
+    footprints_crs : str
+        CRS of a footprint file that states none.
+    height_field, floors_field : str
+        Columns; "auto" finds them by usual names, "" switches them off.
+    on_duplicate : {"suffix", "error"}
+        Doubled identifiers become ``id~2``, or stop the build.
+    address_layer, address_id, address_text, address_x, address_y, address_building : str
+        Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
+    addresses_crs : str
+        CRS of the address coordinates; "" takes that of the file, else `crs`.
+    address_accuracy_m : float
+        Root mean square error of the address points, metres; 0 if they are exact.
+    undulation : float or None
+        Geoid height above the ellipsoid, metres, constant over the city.
+    ellipsoidal : bool
+        The heights are ellipsoidal already.
+    storey_height, default_height : float
+        Metres for one storey; height of a building of which nothing is known.
+    roof_quantile : float
+        Quantile of the roof points that gives the LoD1.2 height.
+    ground_radius : float
+        Ground points this near to a footprint give its ground height, metres.
+    terrain_cell : float
+        Cell of the terrain grid, metres.
+    ground_classes, building_classes, noise_classes : tuple of int
+        LAS classes. Where the cloud holds none of `building_classes`, all points count that are
+        neither ground, water nor noise.
+    lod : tuple of str
+        Levels of detail to make.
+    division : str
+        Code of the county (6 digits) or township (9 digits) for the building codes.
+    class_code : str
+        Class segment of the building codes, 6 digits.
+    register : str
+        File of the code register; "" puts it beside the city.
+    edge_distance : float
+        An address outside all footprints is linked up to this distance, metres.
+    tile_buildings : int
+        Most buildings in one tile.
+    workers : int
+        Worker processes; 0 takes all cores.
+    block_size : float
+        Edge of the blocks that are worked on at once, metres; no result depends on it.
+    as_of : str
+        Date (YYYY-MM-DD) to put into the products; none by default.
+    """
+
+    footprints: str = ""
+    points: tuple[str, ...] = ()
+    addresses: str = ""
+    crs: str = ""
+    footprint_layer: str = ""
+    footprint_id: str = AUTO
+    footprints_crs: str = ""
+    height_field: str = AUTO
+    floors_field: str = AUTO
+    on_duplicate: str = "suffix"
+    address_layer: str = ""
+    address_id: str = AUTO
+    address_text: str = AUTO
+    address_x: str = AUTO
+    address_y: str = AUTO
+    address_building: str = AUTO
+    addresses_crs: str = ""
+    address_accuracy_m: float = 0.0
+    undulation: float | None = None
+    ellipsoidal: bool = False
+    storey_height: float = 3.0
+    default_height: float = 3.0
+    roof_quantile: float = 0.7
+    ground_radius: float = 4.0
+    terrain_cell: float = 1.0
+    ground_classes: tuple[int, ...] = (2,)
+    building_classes: tuple[int, ...] = (6,)
+    noise_classes: tuple[int, ...] = (7, 18)
+    lod: tuple[str, ...] = ("1.2",)
+    division: str = ""
+    class_code: str = "990100"
+    register: str = ""
+    edge_distance: float = 3.0
+    tile_buildings: int = 256
+    workers: int = 0
+    block_size: float = 500.0
+    as_of: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.footprints:
+            raise ParameterError("footprints: name a vector file with building outlines")
+        if not self.crs:
+            raise ParameterError(
+                "crs: name the projected CRS to work in, such as EPSG:4546+5737 "
+                "(CGCS2000 / 3-degree zone CM 111E + 1985 height)"
+            )
+        if self.undulation is not None and self.ellipsoidal:
+            raise ParameterError("undulation and ellipsoidal exclude each other: give one")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ParameterError(f"{name}: must lie in [{low:g}, {high:g}], not {value}")
+        if self.on_duplicate not in ("suffix", "error"):
+            raise ParameterError(f"on_duplicate: 'suffix' or 'error', not {self.on_duplicate!r}")
+        unknown = [lod for lod in self.lod if lod != "1.2"]
+        if unknown or not self.lod:
+            raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
+        if self.division and not (self.division.isdigit() and len(self.division) in (6, 9)):
+            raise ParameterError(f"division: 6 or 9 digits, not {self.division!r}")
+        if not (self.class_code.isdigit() and len(self.class_code) == 6):
+            raise ParameterError(f"class_code: 6 digits, not {self.class_code!r}")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """A job from keys and values, as they stand in a TOML file.
+
+        Raises
+        ------
+        ParameterError
+            On an unknown key, with the nearest known one, or on a value of the wrong type.
+
+        Examples
+        --------
+        >>> Job.from_mapping({"footprint": "a.gpkg", "crs": "EPSG:7415"})
+        Traceback (most recent call last):
+        cimkit.errors.ParameterError: footprint: unknown key; did you mean footprints?
+        """
+        kinds = {field.name: field for field in fields(cls)}
+        given: dict[str, Any] = {}
+        for key, value in values.items():
+            if key not in kinds:
+                near = difflib.get_close_matches(key, kinds, n=1)
+                advice = f"did you mean {near[0]}?" if near else f"known: {', '.join(kinds)}"
+                raise ParameterError(f"{key}: unknown key; {advice}")
+            given[key] = _typed(key, value, kinds[key].default)
+        return cls(**given)
+
+
+_RANGES = (
+    ("address_accuracy_m", 0.0, 1000.0),
+    ("storey_height", 1.0, 20.0),
+    ("default_height", 0.5, 1000.0),
+    ("roof_quantile", 0.0, 1.0),
+    ("ground_radius", 0.0, 50.0),
+    ("terrain_cell", 0.1, 100.0),
+    ("edge_distance", 0.0, 1000.0),
+    ("tile_buildings", 1, 10_000),
+    ("workers", 0, 256),
+    ("block_size", 50.0, 100_000.0),
+)
+
+
+def _typed(key: str, value: Any, default: Any) -> Any:
+    """The value in the type of the field's default, or an error that says what is expected."""
+    if isinstance(default, tuple):
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        kind = int if default and isinstance(default[0], int) else str
+        if not all(isinstance(item, kind) for item in items):
+            raise ParameterError(f"{key}: a list of {kind.__name__} expected, not {value!r}")
+        return items
+    if isinstance(default, bool) or isinstance(value, bool):
+        expected = isinstance(default, bool) and isinstance(value, bool)
+    elif default is None or isinstance(default, float):
+        expected = isinstance(value, (int, float))
+        value = float(value) if expected else value
+    else:
+        expected = isinstance(value, type(default))
+    if not expected:
+        name = "float" if default is None else type(default).__name__
+        raise ParameterError(f"{key}: {name} expected, not {value!r}")
+    return value

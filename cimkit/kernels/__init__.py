@@ -1,0 +1,1 @@
+"""Mathematics in Numba: one file for each named algorithm, plain arrays in and out."""

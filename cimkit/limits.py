@@ -1,0 +1,30 @@
+"""Every cap on hostile or huge input, with its reason."""
+
+from __future__ import annotations
+
+COORDINATE_MAX = 1e8
+"""Metres. Zone-prefixed Gauss-Krüger eastings reach 4e7; anything larger is no map coordinate."""
+
+FOOTPRINT_VERTICES_MAX = 1_000_000
+"""Vertices of one footprint. A real outline has below 10,000; more is a traced raster."""
+
+TERRAIN_CELLS_MAX = 64_000_000
+"""Cells of the terrain grid, 256 MB as float32: the cell doubles until the city fits."""
+
+LAS_HEADER_BYTES = 65_536
+"""Read from a LAS file before it is trusted; header and variable length records start here."""
+
+LAS_VLRS_MAX = 4_096
+"""Variable length records. Real files have below 20."""
+
+CSV_BYTES_MAX = 4_000_000_000
+"""Size of an address table that is read at once: about 20 M rows."""
+
+TEXT_CHARACTERS_MAX = 10_000
+"""Characters of one identifier or address."""
+
+TILE_BUILDINGS_MAX = 256
+"""Buildings in one tile: about 100 KB of glb, what a browser loads in one request."""
+
+TILE_LEVELS_MAX = 20
+"""Depth of the tile tree: 64 m at depth 14 of a 1,000 km root; deeper is many towers at one spot."""

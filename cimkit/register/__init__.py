@@ -1,0 +1,1 @@
+"""The permanent register of building codes, which outlives every build."""

@@ -1,0 +1,140 @@
+"""Address points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from cimkit.errors import TableError
+from cimkit.tables._columns import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    TextArray,
+    describe,
+    floats,
+    identifiers,
+    integers,
+    texts,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Addresses:
+    """Standard addresses (标准地址), with or without a place.
+
+    Parameters
+    ----------
+    address_id : text array, shape (n,)
+        The user's own identifier. Unique.
+    address_text : text array, shape (n,)
+        The address as written.
+    x, y : float64 array, shape (n,)
+        East, north in metres; both NaN where the address has no coordinates.
+    building_ref : text array, shape (n,)
+        Identifier or code of a building that the source names; "" where none.
+    source_row : int64 array, shape (n,)
+        Number of the row in its file.
+    crs : str
+        Any text that pyproj reads.
+
+    Examples
+    --------
+    >>> addresses = Addresses(["a"], ["中山路5号"], [1.0], [2.0])
+    >>> addresses.located
+    array([ True])
+    """
+
+    address_id: TextArray
+    address_text: TextArray
+    x: FloatArray
+    y: FloatArray
+    building_ref: TextArray = None  # type: ignore[assignment]
+    source_row: IntArray = None  # type: ignore[assignment]
+    crs: str = ""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "address_id", identifiers("address_id", self.address_id))
+        n = len(self.address_id)
+        put(self, "address_text", texts("address_text", self.address_text, n))
+        for name in ("x", "y"):
+            put(self, name, floats(name, getattr(self, name), n, finite=False))
+        if (np.isfinite(self.x) != np.isfinite(self.y)).any():
+            raise TableError("Addresses: x and y must both be given or both be NaN")
+        refs = [""] * n if self.building_ref is None else self.building_ref
+        put(self, "building_ref", texts("building_ref", refs, n))
+        rows = np.arange(n) if self.source_row is None else self.source_row
+        put(self, "source_row", integers("source_row", rows, n))
+
+    def __len__(self) -> int:
+        return len(self.address_id)
+
+    def __repr__(self) -> str:
+        return describe(self, len(self), self.crs, self.total_bounds)
+
+    @property
+    def located(self) -> BoolArray:
+        """Whether each address has coordinates, shape (n,)."""
+        return np.isfinite(self.x)
+
+    @property
+    def total_bounds(self) -> tuple[float, float, float, float] | None:
+        """Box of the located ones, or None."""
+        if not self.located.any():
+            return None
+        x, y = self.x[self.located], self.y[self.located]
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+    def take(self, rows: IntArray | BoolArray) -> Self:
+        """The addresses chosen by index or mask, in that order."""
+        return type(self)(
+            self.address_id[rows],
+            self.address_text[rows],
+            self.x[rows],
+            self.y[rows],
+            self.building_ref[rows],
+            self.source_row[rows],
+            self.crs,
+        )
+
+    def to_geopandas(self) -> gpd.GeoDataFrame:
+        """Columns `address_id`, `address_text`, `building_ref`, `source_row` and a point or None."""
+        import geopandas as gpd
+        import shapely
+
+        points = np.empty(len(self), dtype=object)
+        here = self.located
+        points[here] = shapely.points(self.x[here], self.y[here])
+        return gpd.GeoDataFrame(
+            {
+                "address_id": self.address_id.astype(object),
+                "address_text": self.address_text.astype(object),
+                "building_ref": self.building_ref.astype(object),
+                "source_row": self.source_row,
+            },
+            geometry=list(points),
+            crs=self.crs or None,
+        )
+
+    @classmethod
+    def from_geopandas(cls, frame: gpd.GeoDataFrame) -> Self:
+        """Inverse of `to_geopandas`; only `address_id` and the points are required."""
+
+        def column(name: str) -> Any:
+            return frame[name].fillna("").astype(str) if name in frame else [""] * len(frame)
+
+        return cls(
+            frame["address_id"].astype(str),
+            column("address_text"),
+            frame.geometry.x.to_numpy(),
+            frame.geometry.y.to_numpy(),
+            column("building_ref"),
+            frame.get("source_row"),
+            "" if frame.crs is None else frame.crs.to_string(),
+        )

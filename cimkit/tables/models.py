@@ -1,0 +1,201 @@
+"""Solids of buildings at one level of detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from cimkit.errors import TableError
+from cimkit.tables._columns import (
+    ByteArray,
+    FloatArray,
+    IntArray,
+    TextArray,
+    describe,
+    identifiers,
+    integers,
+    offsets,
+    ragged_index,
+)
+
+if TYPE_CHECKING:
+    import trimesh
+
+GROUND_SURFACE, WALL_SURFACE, ROOF_SURFACE = 0, 1, 2
+SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
+"""CityGML names of the surface codes, in their order."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Models:
+    """White models (白模): one closed, outward solid for each building.
+
+    Ragged on three floors: a building has faces, a face has rings (the first is its outline, the
+    others are holes), a ring has vertices. Rings are open; seen from outside, outlines run
+    counter-clockwise and holes clockwise. Faces of one building share vertices by index.
+
+    Parameters
+    ----------
+    building_id : text array, shape (n,)
+        Unique.
+    lod : str
+        ``"1.2"``, ``"1.3"`` or ``"2.2"``.
+    vertices : float64 array, shape (n_vertices, 3)
+        East, north, up in metres, multiples of 1 mm.
+    vertex_offsets : int64 array, shape (n + 1,)
+        Borders of the buildings in `vertices`.
+    ring_vertex : int64 array
+        Rows of `vertices`, ring by ring.
+    ring_offsets : int64 array, shape (n_rings + 1,)
+        Borders of the rings in `ring_vertex`.
+    face_offsets : int64 array, shape (n_faces + 1,)
+        Borders of the faces among the rings.
+    solid_offsets : int64 array, shape (n + 1,)
+        Borders of the buildings among the faces.
+    semantics : uint8 array, shape (n_faces,)
+        `GROUND_SURFACE`, `WALL_SURFACE` or `ROOF_SURFACE`.
+    crs : str
+        Any text that pyproj reads.
+    """
+
+    building_id: TextArray
+    lod: str
+    vertices: FloatArray
+    vertex_offsets: IntArray
+    ring_vertex: IntArray
+    ring_offsets: IntArray
+    face_offsets: IntArray
+    solid_offsets: IntArray
+    semantics: ByteArray
+    crs: str = ""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "building_id", identifiers("building_id", self.building_id))
+        n = len(self.building_id)
+        vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
+        if not np.isfinite(vertices).all():
+            raise TableError("Models: a vertex is not finite")
+        put(self, "vertices", vertices)
+        put(self, "vertex_offsets", offsets("vertex_offsets", self.vertex_offsets, len(vertices), n))
+        put(self, "ring_vertex", integers("ring_vertex", self.ring_vertex))
+        n_used = len(self.ring_vertex)
+        put(self, "ring_offsets", offsets("ring_offsets", self.ring_offsets, n_used))
+        n_rings = len(self.ring_offsets) - 1
+        put(self, "face_offsets", offsets("face_offsets", self.face_offsets, n_rings))
+        n_faces = len(self.face_offsets) - 1
+        put(self, "solid_offsets", offsets("solid_offsets", self.solid_offsets, n_faces, n))
+        put(self, "semantics", np.ascontiguousarray(self.semantics, dtype=np.uint8))
+        if len(self.semantics) != n_faces:
+            raise TableError(f"Models: {n_faces} faces, {len(self.semantics)} semantics")
+        if n_used and not (0 <= self.ring_vertex.min() <= self.ring_vertex.max() < len(vertices)):
+            raise TableError("Models: ring_vertex points outside vertices")
+
+    def __len__(self) -> int:
+        return len(self.building_id)
+
+    def __repr__(self) -> str:
+        box = None
+        if len(self.vertices):
+            low, high = self.vertices.min(0), self.vertices.max(0)
+            box = (*low[:2].tolist(), *high[:2].tolist())
+        return describe(self, len(self), self.crs, box)
+
+    @property
+    def solid_of_face(self) -> IntArray:
+        """Building of each face, shape (n_faces,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.solid_offsets))
+
+    @property
+    def face_of_ring(self) -> IntArray:
+        """Face of each ring, shape (n_rings,)."""
+        return np.repeat(np.arange(len(self.face_offsets) - 1), np.diff(self.face_offsets))
+
+    def face_rings(self, face: int) -> list[FloatArray]:
+        """Rings of one face as open arrays of shape (k, 3)."""
+        return [
+            self.vertices[self.ring_vertex[self.ring_offsets[r] : self.ring_offsets[r + 1]]]
+            for r in range(self.face_offsets[face], self.face_offsets[face + 1])
+        ]
+
+    def take(self, rows: IntArray) -> Self:
+        """The buildings chosen by index, in that order."""
+        rows = np.arange(len(self))[rows]
+        face, solid_ends = ragged_index(self.solid_offsets, rows)
+        ring, face_ends = ragged_index(self.face_offsets, face)
+        used, ring_ends = ragged_index(self.ring_offsets, ring)
+        vertex, vertex_ends = ragged_index(self.vertex_offsets, rows)
+        building_of_used = np.repeat(
+            np.repeat(np.repeat(np.arange(len(rows)), np.diff(solid_ends)), np.diff(face_ends)),
+            np.diff(ring_ends),
+        )
+        shift = vertex_ends[:-1] - self.vertex_offsets[rows]
+        return type(self)(
+            self.building_id[rows],
+            self.lod,
+            self.vertices[vertex],
+            vertex_ends,
+            self.ring_vertex[used] + shift[building_of_used],
+            ring_ends,
+            face_ends,
+            solid_ends,
+            self.semantics[face],
+            self.crs,
+        )
+
+    @classmethod
+    def concatenate(cls, parts: list[Models]) -> Models:
+        """Tables of the same LoD, one after the other."""
+        if not parts:
+            raise TableError("Models: nothing to concatenate")
+        if len({part.lod for part in parts}) > 1:
+            raise TableError("Models: cannot mix levels of detail")
+
+        def joined(name: str) -> IntArray:
+            starts = np.cumsum([0] + [getattr(part, name)[-1] for part in parts[:-1]])
+            rows = [getattr(p, name)[1:] + s for p, s in zip(parts, starts, strict=True)]
+            return np.concatenate([[0], *rows])
+
+        starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
+        return cls(
+            np.concatenate([part.building_id for part in parts]),
+            parts[0].lod,
+            np.concatenate([part.vertices for part in parts]),
+            joined("vertex_offsets"),
+            np.concatenate([p.ring_vertex + s for p, s in zip(parts, starts, strict=True)]),
+            joined("ring_offsets"),
+            joined("face_offsets"),
+            joined("solid_offsets"),
+            np.concatenate([part.semantics for part in parts]),
+            parts[0].crs,
+        )
+
+    def triangles(self) -> tuple[IntArray, IntArray]:
+        """Triangulate all faces.
+
+        Returns
+        -------
+        corners : int64 array, shape (n_triangles, 3)
+            Rows of `vertices`, counter-clockwise seen from outside.
+        face_of_triangle : int64 array, shape (n_triangles,)
+
+        Notes
+        -----
+        Ear clipping by mapbox-earcut in the plane of the two axes that the face's normal (Newell's
+        method) leans away from most; no vertex is added, so a closed solid stays closed.
+        """
+        from cimkit.tables._triangulate import triangulate_faces
+
+        return triangulate_faces(self)
+
+    def to_trimesh(self, row: int) -> trimesh.Trimesh:
+        """One building as a trimesh, triangulated, in its own coordinates."""
+        import trimesh
+
+        one = self.take(np.array([row]))
+        corners, face = one.triangles()
+        return trimesh.Trimesh(
+            one.vertices, corners, process=False, face_attributes={"semantics": one.semantics[face]}
+        )

@@ -1,0 +1,74 @@
+"""A regular grid of ground heights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimkit.errors import TableError
+from cimkit.tables._columns import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Terrain:
+    """Ground model (地形) in cells aligned to whole multiples of the cell size.
+
+    Parameters
+    ----------
+    z : float32 array, shape (rows, columns)
+        Height at the cell centres in metres, row 0 in the **south**; NaN where unknown.
+    measured : bool array, shape (rows, columns)
+        Cells that held ground points; the others were filled.
+    x0, y0 : float
+        South-west corner of cell (0, 0).
+    cell : float
+        Edge of a cell in metres.
+    crs : str
+        Any text that pyproj reads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flat = Terrain(np.full((2, 2), 7.0), np.ones((2, 2), bool), 0.0, 0.0, 10.0)
+    >>> flat.sample(np.array([5.0, 50.0]), np.array([5.0, 5.0]))
+    array([ 7., nan])
+    """
+
+    z: NDArray[np.float32]
+    measured: BoolArray
+    x0: float
+    y0: float
+    cell: float
+    crs: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "z", np.ascontiguousarray(self.z, dtype=np.float32))
+        if self.z.ndim != 2 or self.measured.shape != self.z.shape:
+            raise TableError("Terrain: z and measured must be grids of the same shape")
+        if not self.cell > 0:
+            raise TableError(f"Terrain: cell must be above 0, not {self.cell}")
+
+    def __repr__(self) -> str:
+        rows, columns = self.z.shape
+        share = float(self.measured.mean()) if self.z.size else 0.0
+        return (
+            f"Terrain({rows} x {columns} cells of {self.cell:g} m, {share:.0%} measured, "
+            f"{self.crs or 'no CRS'}, {self.z.nbytes / 1e6:.1f} MB)"
+        )
+
+    def sample(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Bilinear height at places, shape (n,); NaN outside the grid or on unknown cells."""
+        rows, columns = self.z.shape
+        column = (np.asarray(x) - self.x0) / self.cell - 0.5
+        row = (np.asarray(y) - self.y0) / self.cell - 0.5
+        inside = (column >= -0.5) & (column <= columns - 0.5) & (row >= -0.5) & (row <= rows - 0.5)
+        column, row = np.clip(column, 0, columns - 1), np.clip(row, 0, rows - 1)
+        west, south = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
+        east, north = np.minimum(west + 1, columns - 1), np.minimum(south + 1, rows - 1)
+        u, v = column - west, row - south
+        z = self.z.astype(np.float64, copy=False) if self.z.size < 1_000_000 else self.z
+        lower = z[south, west] * (1 - u) + z[south, east] * u
+        upper = z[north, west] * (1 - u) + z[north, east] * u
+        return np.where(inside, lower * (1 - v) + upper * v, np.nan)

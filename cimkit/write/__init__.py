@@ -1,0 +1,1 @@
+"""Tables in, files out; knows nothing of how the tables came about."""
