@@ -70,9 +70,7 @@ class InputError(CimkitError):
         return _rebuild, (type(self), self.what, self.path, self.where, self.hint)
 
 
-def _rebuild(
-    kind: type[InputError], what: str, path: str, where: str, hint: str
-) -> InputError:
+def _rebuild(kind: type[InputError], what: str, path: str, where: str, hint: str) -> InputError:
     """Make the error again on the other side of a process border."""
     return kind(what, path=path, where=where, hint=hint)
 

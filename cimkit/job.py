@@ -128,7 +128,9 @@ class Job:
             if not low <= value <= high:
                 raise ParameterError(f"{name}: must lie in [{low:g}, {high:g}], not {value}")
         if self.on_duplicate not in ("suffix", "error"):
-            raise ParameterError(f"on_duplicate: 'suffix' or 'error', not {self.on_duplicate!r}")
+            raise ParameterError(
+                f"on_duplicate: 'suffix' or 'error', not {self.on_duplicate!r}"
+            )
         unknown = [lod for lod in self.lod if lod != "1.2"]
         if unknown or not self.lod:
             raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")

@@ -8,8 +8,8 @@ COORDINATE_MAX = 1e8
 FOOTPRINT_VERTICES_MAX = 1_000_000
 """Vertices of one footprint. A real outline has below 10,000; more is a traced raster."""
 
-TERRAIN_CELLS_MAX = 64_000_000
-"""Cells of the terrain grid, 256 MB as float32: the cell doubles until the city fits."""
+TERRAIN_CELLS_MAX = 32_000_000
+"""Cells of the terrain grid, 0.5 GB while it is summed: the cell doubles until the city fits."""
 
 LAS_HEADER_BYTES = 65_536
 """Read from a LAS file before it is trusted; header and variable length records start here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,3 +18,8 @@ def real_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no real data at {DATA}: set CIMKIT_DATA")
     return DATA
+
+
+# Compilation counts into the first example; and a run must not depend on luck.
+hypothesis.settings.register_profile("cimkit", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("cimkit")

@@ -20,7 +20,9 @@ TextArray = NDArray[Any]
 TEXT = np.dtypes.StringDType()
 
 
-def floats(name: str, values: ArrayLike, n: int | None = None, *, finite: bool = True) -> FloatArray:
+def floats(
+    name: str, values: ArrayLike, n: int | None = None, *, finite: bool = True
+) -> FloatArray:
     """One contiguous float64 column of length `n`; NaN allowed only where `finite` is off."""
     column = np.ascontiguousarray(values, dtype=np.float64)
     _check_length(name, column, n)
@@ -62,7 +64,12 @@ def identifiers(name: str, values: Iterable[Any], n: int | None = None) -> TextA
 def offsets(name: str, values: ArrayLike, n_values: int, n: int | None = None) -> IntArray:
     """Borders of ragged rows: n + 1 rising numbers from 0 to `n_values`."""
     column = integers(name, values, None if n is None else n + 1)
-    if len(column) == 0 or column[0] != 0 or column[-1] != n_values or (np.diff(column) < 0).any():
+    if (
+        len(column) == 0
+        or column[0] != 0
+        or column[-1] != n_values
+        or (np.diff(column) < 0).any()
+    ):
         raise TableError(f"{name}: must rise from 0 to {n_values}")
     return column
 
@@ -86,7 +93,9 @@ def describe(table: object, n: int, crs: str, bounds: tuple[float, ...] | None) 
     arrays = [getattr(table, name) for name in getattr(table, "__slots__", ())]
     size = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
     box = "empty" if bounds is None else " ".join(f"{value:.1f}" for value in bounds)
-    return f"{type(table).__name__}({n:,} rows, {crs or 'no CRS'}, [{box}], {size / 1e6:.1f} MB)"
+    return (
+        f"{type(table).__name__}({n:,} rows, {crs or 'no CRS'}, [{box}], {size / 1e6:.1f} MB)"
+    )
 
 
 def _check_length(name: str, column: NDArray[Any], n: int | None) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import mapbox_earcut
 import numpy as np
+import shapely
 
-from cimkit.tables._columns import FloatArray, IntArray
+from cimkit.errors import TableError
+from cimkit.tables._columns import BoolArray, FloatArray, IntArray, ragged_index
 
 if TYPE_CHECKING:
     from cimkit.tables.models import Models
 
+TURN_MIN = 1e-6
+"""Metres, about: a vertex that stands out less is taken as lying on the line of its neighbours.
+Coordinates of 4e7 m are exact to 4e-9 m, those of `Models` are multiples of 1e-3 m."""
+
 
 def newell_normals(models: Models) -> FloatArray:
-    """Normals of the outlines of all faces, length = twice the area, shape (n_faces, 3)."""
+    """Compute normals of all outlines, length = twice the area, shape (n_faces, 3)."""
     outline = models.face_offsets[:-1]
     starts, ends = models.ring_offsets[outline], models.ring_offsets[outline + 1]
     sizes = ends - starts
@@ -33,27 +38,76 @@ def newell_normals(models: Models) -> FloatArray:
 
 def triangulate_faces(models: Models) -> tuple[IntArray, IntArray]:
     """See `Models.triangles`."""
+    starts = models.ring_offsets[models.face_offsets]
+    if len(starts) == 1:
+        return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
+    plane = _flatten(models, starts)
+    is_fan = _is_fan(models, plane, starts)
+    fans, fan_face = _fans(starts, np.flatnonzero(is_fan))
+    rest, rest_face = _delaunay(models, plane, np.flatnonzero(~is_fan))
+    face = np.concatenate([fan_face, rest_face])
+    order = np.argsort(face, kind="stable")
+    return models.ring_vertex[np.concatenate([fans, rest])[order]], face[order]
+
+
+def _fans(starts: IntArray, faces: IntArray) -> tuple[IntArray, IntArray]:
+    """Triangles from the first vertex of faces, as rows of `ring_vertex`, and their face."""
+    counts = np.diff(starts)[faces] - 2
+    face = np.repeat(faces, counts)
+    step = np.arange(len(face)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = starts[face]
+    return np.column_stack([first, first + step + 1, first + step + 2]), face
+
+
+def _delaunay(models: Models, plane: FloatArray, faces: IntArray) -> tuple[IntArray, IntArray]:
+    """Triangles of any faces, as rows of `ring_vertex`, and their face."""
+    ring, face_ends = ragged_index(models.face_offsets, faces)
+    row, ring_ends = ragged_index(models.ring_offsets, ring)
+    # The row travels as z, so that each corner is known again.
+    corners = np.column_stack([plane[row], row])
+    rings = shapely.linearrings(
+        corners, indices=np.repeat(np.arange(len(ring)), np.diff(ring_ends))
+    )
+    polygons = shapely.polygons(
+        rings, indices=np.repeat(np.arange(len(faces)), np.diff(face_ends))
+    )
+    try:
+        pieces = shapely.constrained_delaunay_triangles(polygons)
+    except shapely.GEOSException as error:
+        bad = models.solid_of_face[faces[~shapely.is_valid(polygons)]]
+        names = ", ".join(models.building_id[np.unique(bad)[:5]].tolist())
+        raise TableError(f"Models: a face crosses itself: {names}") from error
+    parts, number = shapely.get_parts(pieces, return_index=True)
+    found = shapely.get_coordinates(parts, include_z=True).reshape(-1, 4, 3)[:, :3]
+    a, b, c = found[:, 0, :2], found[:, 1, :2], found[:, 2, :2]
+    turn = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    triangles = found[:, :, 2].astype(np.int64)
+    triangles[turn < 0] = triangles[turn < 0][:, ::-1]
+    return triangles, faces[number]
+
+
+def _flatten(models: Models, starts: IntArray) -> FloatArray:
+    """All ring vertices in a plane where the outline of their face runs counter-clockwise."""
     normals = newell_normals(models)
-    drop = np.argmax(np.abs(normals), axis=1)
-    corners: list[IntArray] = []
-    counts = np.zeros(len(normals), dtype=np.int64)
-    for face, (normal, axis) in enumerate(zip(normals, drop.tolist(), strict=True)):
-        first, last = models.face_offsets[face], models.face_offsets[face + 1]
-        start, end = models.ring_offsets[first], models.ring_offsets[last]
-        rows = models.ring_vertex[start:end]
-        if end - start == 3:
-            part = rows[None]
-        else:
-            xyz = models.vertices[rows] - models.vertices[rows[0]]
-            plane = np.delete(xyz, axis, axis=1)
-            ends = (models.ring_offsets[first + 1 : last + 1] - start).astype(np.uint32)
-            found = mapbox_earcut.triangulate_float64(plane, ends).astype(np.int64).reshape(-1, 3)
-            # Earcut turns triangles its own way; turn them along the normal again.
-            p, q, r = (xyz[found[:, k]] for k in range(3))
-            back = np.cross(q - p, r - p) @ normal < 0
-            found[back] = found[back][:, ::-1]
-            part = rows[found]
-        corners.append(part)
-        counts[face] = len(part)
-    stacked = np.concatenate(corners) if corners else np.empty((0, 3), dtype=np.int64)
-    return stacked, np.repeat(np.arange(len(normals)), counts)
+    sizes = np.diff(starts)
+    axis = np.argmax(np.abs(normals), axis=1)
+    down = normals[np.arange(len(axis)), axis] < 0
+    u, v = (axis + 1) % 3, (axis + 2) % 3
+    axes = np.where(down[:, None], np.column_stack([v, u]), np.column_stack([u, v]))
+    xyz = models.vertices[models.ring_vertex]
+    xyz = xyz - np.repeat(xyz[starts[:-1]], sizes, axis=0)
+    return np.take_along_axis(xyz, np.repeat(axes, sizes, axis=0), axis=1)
+
+
+def _is_fan(models: Models, plane: FloatArray, starts: IntArray) -> BoolArray:
+    """Faces of one ring that turns left at every vertex: any vertex sees all others."""
+    sizes = np.diff(starts)
+    following = np.arange(1, len(plane) + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    edge = plane[following] - plane
+    ahead = edge[following]
+    turn = edge[:, 0] * ahead[:, 1] - edge[:, 1] * ahead[:, 0]
+    left = turn > TURN_MIN * (np.abs(edge).sum(axis=1) + np.abs(ahead).sum(axis=1))
+    one_ring = np.diff(models.face_offsets) == 1
+    convex = np.logical_and.reduceat(left, starts[:-1]) | (sizes == 3)
+    return np.asarray(one_ring & convex)

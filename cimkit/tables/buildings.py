@@ -108,7 +108,9 @@ class Buildings:
         """All columns as a DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame({field.name: _plain(getattr(self, field.name)) for field in fields(self)})
+        return pd.DataFrame(
+            {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        )
 
     @classmethod
     def from_pandas(cls, frame: pd.DataFrame) -> Self:

@@ -30,7 +30,9 @@ def as_points(value: Any) -> PointCloud:
     array = np.asarray(value) if isinstance(value, (np.ndarray, list)) else np.empty(0)
     if array.ndim == 2 and array.shape[1] == 4:
         return PointCloud(array[:, 0], array[:, 1], array[:, 2], array[:, 3].astype(np.uint8))
-    raise ParameterError(f"points: PointCloud or array of shape (n, 4) expected, not {_kind(value)}")
+    raise ParameterError(
+        f"points: PointCloud or array of shape (n, 4) expected, not {_kind(value)}"
+    )
 
 
 def as_addresses(value: Any) -> Addresses:

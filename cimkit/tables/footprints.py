@@ -82,7 +82,11 @@ class Footprints:
         put(self, "xy", xy)
         put(self, "ring_offsets", offsets("ring_offsets", self.ring_offsets, len(xy)))
         n_rings = len(self.ring_offsets) - 1
-        put(self, "polygon_offsets", offsets("polygon_offsets", self.polygon_offsets, n_rings, n))
+        put(
+            self,
+            "polygon_offsets",
+            offsets("polygon_offsets", self.polygon_offsets, n_rings, n),
+        )
         if n_rings and (np.diff(self.ring_offsets) < 3).any():
             raise TableError("Footprints: a ring has fewer than three vertices")
         if n and (np.diff(self.polygon_offsets) < 1).any():

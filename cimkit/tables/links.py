@@ -70,7 +70,11 @@ class Links:
         put(self, "primary", np.asarray(self.primary, dtype=np.bool_))
         put(self, "n_candidates", integers("n_candidates", self.n_candidates, n))
         put(self, "unlinked_id", texts("unlinked_id", self.unlinked_id))
-        put(self, "unlinked_reason", texts("unlinked_reason", self.unlinked_reason, len(self.unlinked_id)))
+        put(
+            self,
+            "unlinked_reason",
+            texts("unlinked_reason", self.unlinked_reason, len(self.unlinked_id)),
+        )
         pairs = set(zip(self.building_id.tolist(), self.address_id.tolist(), strict=True))
         if len(pairs) < n:
             raise TableError("Links: a pair occurs twice")
@@ -81,7 +85,9 @@ class Links:
         return len(self.building_id)
 
     def __repr__(self) -> str:
-        return f"{describe(self, len(self), '', None)[:-1]}, {len(self.unlinked_id):,} unlinked)"
+        return (
+            f"{describe(self, len(self), '', None)[:-1]}, {len(self.unlinked_id):,} unlinked)"
+        )
 
     def take(self, rows: IntArray | BoolArray) -> Self:
         """The pairs chosen by index or mask; the unlinked addresses stay."""

@@ -79,7 +79,11 @@ class Models:
         if not np.isfinite(vertices).all():
             raise TableError("Models: a vertex is not finite")
         put(self, "vertices", vertices)
-        put(self, "vertex_offsets", offsets("vertex_offsets", self.vertex_offsets, len(vertices), n))
+        put(
+            self,
+            "vertex_offsets",
+            offsets("vertex_offsets", self.vertex_offsets, len(vertices), n),
+        )
         put(self, "ring_vertex", integers("ring_vertex", self.ring_vertex))
         n_used = len(self.ring_vertex)
         put(self, "ring_offsets", offsets("ring_offsets", self.ring_offsets, n_used))
@@ -90,7 +94,9 @@ class Models:
         put(self, "semantics", np.ascontiguousarray(self.semantics, dtype=np.uint8))
         if len(self.semantics) != n_faces:
             raise TableError(f"Models: {n_faces} faces, {len(self.semantics)} semantics")
-        if n_used and not (0 <= self.ring_vertex.min() <= self.ring_vertex.max() < len(vertices)):
+        if n_used and not (
+            0 <= self.ring_vertex.min() <= self.ring_vertex.max() < len(vertices)
+        ):
             raise TableError("Models: ring_vertex points outside vertices")
 
     def __len__(self) -> int:
@@ -197,5 +203,8 @@ class Models:
         one = self.take(np.array([row]))
         corners, face = one.triangles()
         return trimesh.Trimesh(
-            one.vertices, corners, process=False, face_attributes={"semantics": one.semantics[face]}
+            one.vertices,
+            corners,
+            process=False,
+            face_attributes={"semantics": one.semantics[face]},
         )

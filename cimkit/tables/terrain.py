@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Terrain:
     crs: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "z", np.ascontiguousarray(self.z, dtype=np.float32))
+        object.__setattr__(self, "z", np.asarray(self.z, dtype=np.float32))
         if self.z.ndim != 2 or self.measured.shape != self.z.shape:
             raise TableError("Terrain: z and measured must be grids of the same shape")
         if not self.cell > 0:
@@ -58,17 +59,33 @@ class Terrain:
             f"{self.crs or 'no CRS'}, {self.z.nbytes / 1e6:.1f} MB)"
         )
 
+    def window(self, bounds: tuple[float, float, float, float]) -> Terrain:
+        """The cells that heights within (xmin, ymin, xmax, ymax) depend on; no copy is made."""
+        rows, columns = self.z.shape
+        west = max(math.floor((bounds[0] - self.x0) / self.cell) - 1, 0)
+        south = max(math.floor((bounds[1] - self.y0) / self.cell) - 1, 0)
+        east = min(math.floor((bounds[2] - self.x0) / self.cell) + 2, columns)
+        north = min(math.floor((bounds[3] - self.y0) / self.cell) + 2, rows)
+        here = slice(south, max(north, south)), slice(west, max(east, west))
+        x0, y0 = self.x0 + west * self.cell, self.y0 + south * self.cell
+        return Terrain(self.z[here], self.measured[here], x0, y0, self.cell, self.crs)
+
     def sample(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Bilinear height at places, shape (n,); NaN outside the grid or on unknown cells."""
         rows, columns = self.z.shape
-        column = (np.asarray(x) - self.x0) / self.cell - 0.5
-        row = (np.asarray(y) - self.y0) / self.cell - 0.5
-        inside = (column >= -0.5) & (column <= columns - 0.5) & (row >= -0.5) & (row <= rows - 0.5)
-        column, row = np.clip(column, 0, columns - 1), np.clip(row, 0, rows - 1)
-        west, south = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
-        east, north = np.minimum(west + 1, columns - 1), np.minimum(south + 1, rows - 1)
+        # Places within a cell come from the whole grid, not from x0: a window gives the same bits.
+        column, row = np.asarray(x) / self.cell - 0.5, np.asarray(y) / self.cell - 0.5
+        west, south = np.floor(column), np.floor(row)
         u, v = column - west, row - south
-        z = self.z.astype(np.float64, copy=False) if self.z.size < 1_000_000 else self.z
+        west, south = (west - round(self.x0 / self.cell), south - round(self.y0 / self.cell))
+        inside = (west + u >= -0.5) & (west + u <= columns - 0.5)
+        inside &= (south + v >= -0.5) & (south + v <= rows - 0.5)
+        west, south = west.astype(np.int64), south.astype(np.int64)
+        east, north = np.clip(west + 1, 0, columns - 1), np.clip(south + 1, 0, rows - 1)
+        west, south = np.clip(west, 0, columns - 1), np.clip(south, 0, rows - 1)
+        z = self.z
+        if not z.size:
+            return np.full(len(column), np.nan)
         lower = z[south, west] * (1 - u) + z[south, east] * u
         upper = z[north, west] * (1 - u) + z[north, east] * u
         return np.where(inside, lower * (1 - v) + upper * v, np.nan)

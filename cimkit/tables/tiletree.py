@@ -42,7 +42,11 @@ class TileTree:
         put(self, "level", integers("level", self.level, n))
         put(self, "error", floats("error", self.error, n))
         put(self, "members", integers("members", self.members))
-        put(self, "member_offsets", offsets("member_offsets", self.member_offsets, len(self.members), n))
+        put(
+            self,
+            "member_offsets",
+            offsets("member_offsets", self.member_offsets, len(self.members), n),
+        )
         if n and (self.parent[0] != -1 or (self.parent[1:] >= np.arange(1, n)).any()):
             raise TableError("TileTree: parents must come before their children")
         inner = self.parent[1:]
@@ -54,7 +58,9 @@ class TileTree:
 
     def __repr__(self) -> str:
         depth = int(self.level.max()) + 1 if len(self) else 0
-        return f"TileTree({len(self):,} tiles on {depth} levels, {int(self.leaf.sum()):,} leaves)"
+        return (
+            f"TileTree({len(self):,} tiles on {depth} levels, {int(self.leaf.sum()):,} leaves)"
+        )
 
     @property
     def leaf(self) -> BoolArray:

@@ -1,0 +1,236 @@
+"""Whether a tileset is whole: tree, boxes, errors, buildings, property tables and solids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cimkit.errors import FormatError, InputError
+from cimkit.tables import Issue
+from cimkit.tables._columns import TEXT, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cimkit.tables.tilesetcontent import TileContent, TilesetContents
+
+BOX_TOLERANCE_M = 0.01
+"""Metres that a vertex may stand out of the box of its tile, besides one step of rounding."""
+
+NESTING_TOLERANCE_M = 1e-6
+"""Metres that a box may stand out of its parent's: the noise of sums of doubles."""
+
+UNIT_TOLERANCE = 0.01
+"""Deviation from length 1 of a normal; three components rounded to 1/127 give up to 0.0068."""
+
+
+def check_tileset(contents: TilesetContents) -> list[Issue]:
+    """Check a tileset for what clients rely on and other validators do not look at.
+
+    Parameters
+    ----------
+    contents : TilesetContents
+        As `cimkit.read.tileset.read_tileset` gives it. Each content is loaded once and dropped.
+
+    Returns
+    -------
+    list of Issue
+        ERROR rows of table ``tiles``, of these codes:
+
+        - ``TILE_ERROR_NOT_SHRINKING``: geometric error above the tileset's (root), or not below
+          the parent's; ``TILE_LEAF_ERROR``: a leaf with an error other than 0.
+        - ``TILE_BOX_OUTSIDE_PARENT``: the box leaves that of the parent.
+        - ``TILE_CONTENT_MISSING``, ``TILE_CONTENT_BROKEN``: no such file; damaged.
+        - ``TILE_CONTENT_OUTSIDE_BOX``: a vertex more than `BOX_TOLERANCE_M` and one step of
+          rounding outside the box.
+        - ``TILE_FEATURE_COUNT``: feature ids that are not 0 ... count - 1, each in use.
+        - ``TILE_ROW_COUNT``: the property table has another number of rows.
+        - ``TILE_ID_COLUMN``: no text column ``building_id``.
+        - ``TILE_ENUM_UNKNOWN``: a number without a name.
+        - ``TILE_NORMAL_NOT_UNIT``: a normal that has not length 1.
+        - ``TILE_SOLID_OPEN``, ``TILE_SOLID_INVERTED``: a building that is not closed, or whose
+          faces look inward, as rounded in the tile.
+        - ``TILE_BUILDING_REPEATED``: a building twice in one tile, or in two leaves.
+        - ``TILE_BUILDING_LOST``: a building that none of the children of its tile shows.
+    """
+    issues = [*_check_tree(contents)]
+    shown: list[frozenset[str] | None] = []
+    home: dict[str, str] = {}
+    for row, leaf in enumerate(contents.leaf.tolist()):
+        name = _name(contents, row)
+        content = _load(contents, row, name, issues)
+        shown.append(None)
+        if content is None:
+            continue
+        issues += _check_box(content, contents.box[row], name)
+        issues += _check_content(content, name)
+        if "building_id" not in content.properties:
+            issues.append(_error("TILE_ID_COLUMN", name, "has no column building_id"))
+            continue
+        ids = np.asarray(content.properties["building_id"], dtype=TEXT).tolist()
+        shown[row] = frozenset(ids)
+        seen: dict[str, str] = home if leaf else {}
+        for building in ids:
+            if building in seen:
+                where = f"building {building} stands in {seen[building]} too"
+                issues.append(_error("TILE_BUILDING_REPEATED", name, where))
+            seen[building] = name
+    return [*issues, *_check_refinement(contents, shown)]
+
+
+def _error(code: str, name: str, message: str) -> Issue:
+    return Issue("ERROR", code, "tiles", name, message)
+
+
+def _name(contents: TilesetContents, row: int) -> str:
+    """Call a tile by its content, else by its number."""
+    return str(contents.uri[row]) or f"tile {row}"
+
+
+def _check_tree(contents: TilesetContents) -> Iterator[Issue]:
+    """Geometric errors and boxes of the tree."""
+    above = np.where(
+        contents.parent < 0, contents.tileset_error, contents.error[contents.parent]
+    )
+    rises = np.where(contents.parent < 0, contents.error > above, contents.error >= above)
+    outside = [
+        row > 0
+        and _outside(_corners(contents.box[row]), contents.box[contents.parent[row]])
+        > NESTING_TOLERANCE_M
+        for row in range(len(contents))
+    ]
+    for row, leaf in enumerate(contents.leaf.tolist()):
+        name, error = _name(contents, row), contents.error[row]
+        if rises[row] or error < 0:
+            message = f"geometric error {error:g} m below a tile of {above[row]:g} m"
+            yield _error("TILE_ERROR_NOT_SHRINKING", name, message)
+        if leaf and error != 0:
+            message = f"geometric error {error:g} m in a tile without children"
+            yield _error("TILE_LEAF_ERROR", name, message)
+        if outside[row]:
+            yield _error("TILE_BOX_OUTSIDE_PARENT", name, "the box leaves that of the parent")
+
+
+def _corners(box: FloatArray) -> FloatArray:
+    """Corners of a box, shape (8, 3)."""
+    signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8).T
+    return np.asarray(box[:3] + signs @ box[3:].reshape(3, 3))
+
+
+def _outside(xyz: FloatArray, box: FloatArray) -> float:
+    """How far the farthest of some points stands out of a box, metres; below 0 if none does."""
+    axes = box[3:].reshape(3, 3)
+    half = np.linalg.norm(axes, axis=1)
+    if not half.all():
+        return float("inf")
+    reach = np.abs((xyz - box[:3]) @ (axes / half[:, None]).T) - half
+    return float(reach.max(initial=-np.inf))
+
+
+def _load(
+    contents: TilesetContents, row: int, name: str, issues: list[Issue]
+) -> TileContent | None:
+    """Load the content of a tile, or note an issue and give None."""
+    uri = str(contents.uri[row])
+    if not uri:
+        if len(contents) > 1:  # a city without buildings is one tile without content
+            issues.append(_error("TILE_CONTENT_MISSING", name, "has no content"))
+        return None
+    try:
+        return contents.load(uri)
+    except FormatError as error:
+        issues.append(_error("TILE_CONTENT_BROKEN", name, str(error)))
+    except InputError as error:
+        issues.append(_error("TILE_CONTENT_MISSING", name, str(error)))
+    return None
+
+
+def _check_box(content: TileContent, box: FloatArray, name: str) -> Iterator[Issue]:
+    """Vertices against the box of the tile."""
+    out = _outside(content.positions, box)
+    if out > BOX_TOLERANCE_M + content.step:
+        yield _error("TILE_CONTENT_OUTSIDE_BOX", name, f"a vertex lies {out:.3f} m outside")
+
+
+def _check_content(content: TileContent, name: str) -> Iterator[Issue]:
+    """Hold a content against what it says of itself."""
+    n = content.feature_count
+    used = np.unique(content.feature[content.triangles])
+    if not np.array_equal(used, np.arange(n)):
+        yield _error(
+            "TILE_FEATURE_COUNT",
+            name,
+            f"{n} features announced, {len(used)} distinct ids in use",
+        )
+    if content.row_count != n:
+        message = f"{content.row_count} rows for {n} features"
+        yield _error("TILE_ROW_COUNT", name, message)
+    for column, names in content.enums.items():
+        unknown = set(content.properties[column].tolist()) - set(names)
+        if unknown:
+            message = f"{column}: {min(unknown)} has no name"
+            yield _error("TILE_ENUM_UNKNOWN", name, message)
+    length = np.linalg.norm(content.normals, axis=1)
+    if (np.abs(length - 1) > UNIT_TOLERANCE).any():
+        yield _error("TILE_NORMAL_NOT_UNIT", name, "a normal has not length 1")
+    yield from _check_solids(content, used, name)
+
+
+def _check_solids(content: TileContent, used: IntArray, name: str) -> Iterator[Issue]:
+    """Test each feature for being closed and outward."""
+    n = len(used)
+    feature = np.searchsorted(used, content.feature[content.triangles[:, 0]])
+    open_, volume = _open_features(content, feature, n), _volumes(content, feature, n)
+    ids = content.properties.get("building_id", used.astype(str))
+    for row in np.flatnonzero(open_ | ~(volume > 0)).tolist():
+        building = ids[used[row]] if 0 <= used[row] < len(ids) else f"of feature {used[row]}"
+        if open_[row]:
+            yield _error("TILE_SOLID_OPEN", name, f"building {building} has an open edge")
+        else:
+            yield _error("TILE_SOLID_INVERTED", name, f"building {building} looks inward")
+
+
+def _open_features(content: TileContent, feature: IntArray, n: int) -> np.ndarray:
+    """Features of which an edge is not used as often in one direction as in the other.
+
+    Rounding may join two walls that stand nearer than a step, so an edge may have four faces.
+    """
+    _, point = np.unique(content.positions, axis=0, return_inverse=True)
+    corner = point.ravel()[content.triangles]
+    start, end = corner.ravel(), np.roll(corner, -1, axis=1).ravel()
+    owner = np.repeat(feature, 3)
+    key = np.column_stack([owner, np.minimum(start, end), np.maximum(start, end)])
+    edges, number = np.unique(key, axis=0, return_inverse=True)
+    balance = np.bincount(number.ravel(), np.sign(end - start), len(edges))
+    return np.bincount(edges[balance != 0, 0], minlength=n) > 0
+
+
+def _volumes(content: TileContent, feature: IntArray, n: int) -> FloatArray:
+    """Volume of each feature, by the divergence theorem."""
+    first = np.full(n, -1, dtype=np.int64)
+    first[feature[::-1]] = content.triangles[::-1, 0]
+    base = content.positions[first[feature]]
+    a, b, c = (content.positions[content.triangles[:, k]] - base for k in range(3))
+    return np.bincount(feature, (np.cross(a, b) * c).sum(axis=1) / 6, n)
+
+
+def _check_refinement(
+    contents: TilesetContents, shown: list[frozenset[str] | None]
+) -> Iterator[Issue]:
+    """Find buildings that vanish where a client refines a tile."""
+    below: list[set[str]] = [set() for _ in shown]
+    whole = [True] * len(shown)
+    for row, parent in enumerate(contents.parent.tolist()):
+        ids = shown[row]
+        if row and ids is not None:
+            below[parent] |= ids
+        elif row:
+            whole[parent] = False  # a content that cannot be read has its own issue
+    for row, leaf in enumerate(contents.leaf.tolist()):
+        ids = shown[row]
+        if leaf or ids is None or not whole[row]:
+            continue
+        for building in sorted(ids - below[row]):
+            message = f"building {building} is shown, but by none of the children"
+            yield _error("TILE_BUILDING_LOST", _name(contents, row), message)

@@ -1,0 +1,130 @@
+"""What a build reads before it begins: footprints, addresses, headers of the clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cimkit.errors import InputError
+from cimkit.job import Job
+from cimkit.read.addresses import read_addresses
+from cimkit.read.crs import check_overlap, working_crs
+from cimkit.read.footprints import read_footprints
+from cimkit.read.las_header import LasHeader, probe_las
+from cimkit.read.points import check_cloud_crs, find_clouds
+from cimkit.steps.clean import clean
+from cimkit.tables import Addresses, Footprints, Issue, count_issues
+from cimkit.tables.reportfacts import Balance, InputFile
+from cimkit.write.store import file_sha256
+
+
+class Inputs(NamedTuple):
+    """Checked inputs of one build."""
+
+    footprints: Footprints
+    addresses: Addresses | None
+    headers: Sequence[LasHeader]
+    issues: list[Issue]
+    balances: list[Balance]
+
+
+def read_inputs(job: Job) -> Inputs:
+    """Read footprints and addresses, look at every cloud, and check that they belong together.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, has no CRS or another, or lies elsewhere than the footprints.
+    """
+    working_crs(job.crs)
+    raw, issues = read_footprints(
+        job.footprints,
+        layer=job.footprint_layer,
+        id_field=job.footprint_id,
+        height_field=job.height_field,
+        floors_field=job.floors_field,
+        crs=job.crs,
+        source_crs=job.footprints_crs,
+    )
+    footprints, found = clean(raw, on_duplicate=job.on_duplicate)
+    issues += found
+    if not len(footprints):
+        reasons = ", ".join(f"{n} {code}" for code, n in count_issues(issues).items())
+        raise InputError(
+            f"none of its {len(raw)} features can be used ({reasons})",
+            path=job.footprints,
+            hint="Look at the geometries in a GIS.",
+        )
+    headers = _probe_clouds(job, footprints)
+    addresses, found = _read_addresses(job, footprints)
+    balance = _footprint_balance(len(raw), footprints, issues)
+    return Inputs(footprints, addresses, headers, issues + found, [balance])
+
+
+def input_files(
+    job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
+) -> list[InputFile]:
+    """Name, size and fingerprint of each input, in an order that does not depend on the call."""
+    files = [_file(job.footprints, "footprints", {"features": inputs.balances[0].in_count})]
+    if job.addresses and inputs.addresses is not None:
+        files.append(_file(job.addresses, "addresses", {"addresses": len(inputs.addresses)}))
+    clouds = [
+        _file(str(h.path), "points", {"points": h.n_points, **classes.get(str(h.path), {})})
+        for h in inputs.headers
+    ]
+    return files + sorted(clouds, key=lambda file: (file.name, file.sha256))
+
+
+def _probe_clouds(job: Job, footprints: Footprints) -> list[LasHeader]:
+    """Headers of all clouds; the cloud as a whole must overlap the footprints."""
+    if not job.points:
+        return []
+    headers = [probe_las(path) for path in find_clouds(job.points)]
+    for header in headers:
+        check_cloud_crs(header, job.crs)
+    boxes = np.array([header.bounds for header in headers if header.n_points])
+    bounds = footprints.total_bounds
+    if len(boxes) and bounds is not None:
+        low, high = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
+        check_overlap(bounds, (*low, *high), "point cloud")
+    return headers
+
+
+def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None, list[Issue]]:
+    if not job.addresses:
+        return None, []
+    addresses, issues = read_addresses(
+        job.addresses,
+        layer=job.address_layer,
+        id_field=job.address_id,
+        text_field=job.address_text,
+        x_field=job.address_x,
+        y_field=job.address_y,
+        building_field=job.address_building,
+        crs=job.crs,
+        source_crs=job.addresses_crs,
+    )
+    if footprints.total_bounds is not None and addresses.total_bounds is not None:
+        check_overlap(footprints.total_bounds, addresses.total_bounds, "addresses")
+    return addresses, issues
+
+
+def _footprint_balance(n_features: int, footprints: Footprints, issues: list[Issue]) -> Balance:
+    """Features in, and what became of them."""
+    n_accepted = len(np.unique(footprints.source_row))
+    rejected = sum(i.severity == "ERROR" and i.table == "footprints" for i in issues)
+    parts = {
+        "accepted": len(footprints),
+        "parts of multipart features": n_accepted - len(footprints),
+        "set aside": rejected,
+    }
+    return Balance("footprints", n_features, parts)
+
+
+def _file(path: str, kind: str, counts: dict[str, int]) -> InputFile:
+    import os
+
+    name = os.path.basename(path.rstrip("/"))  # noqa: PTH119  (pathlib stays in read/ and write/)
+    return InputFile(name, kind, os.path.getsize(path), file_sha256(path), counts)  # noqa: PTH202

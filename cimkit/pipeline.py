@@ -1,0 +1,336 @@
+"""The order of a build: read, clean, ground, singulate, reconstruct, encode, link, tile, write.
+
+This file alone knows the order. Blocks and tiles are worked on in spawned processes; what they
+leave for each other lies in a work folder beside the output, and the output appears whole or not
+at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cimkit.blocks import (
+    Block,
+    BlockTask,
+    DecodeTask,
+    MadeTile,
+    TileTask,
+    cut_blocks,
+    decode,
+    make_block,
+    make_tile,
+)
+from cimkit.errors import ParameterError
+from cimkit.execute import Clock, Progress, Workers, silent, started
+from cimkit.inputs import Inputs, read_inputs
+from cimkit.job import Job
+from cimkit.products import Made, Product, Scan, write_products
+from cimkit.read.city import City
+from cimkit.register.geopackage import activate, read_register, reserve
+from cimkit.steps.encode import encode
+from cimkit.steps.ground import Bounds, fill_terrain, fitting_cell
+from cimkit.steps.link import link
+from cimkit.steps.reconstruct.lod import HeightRules
+from cimkit.steps.tile import tile
+from cimkit.tables import Addresses, Footprints, Issue, Links, TileTree, sort_issues
+from cimkit.tables._columns import TEXT, TextArray
+from cimkit.write.cityjson import cityjson_header
+from cimkit.write.placement import Placement
+from cimkit.write.spool import load_sums, save_terrain
+from cimkit.write.store import Staging
+
+CITY_MARGIN = 50.0
+"""Metres around the footprints where the cloud is used; beyond it, points are counted, not kept."""
+
+
+def build(
+    out: Any,
+    job: Job | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    **keys: Any,
+) -> City:
+    """Build a city: white models, tiles, codes and links from footprints, points and addresses.
+
+    Parameters
+    ----------
+    out : str or Path
+        City folder to make. The code register lies beside it, as ``OUT.register.gpkg``.
+    job : Job, optional
+        What to build; or give its fields as keywords.
+    overwrite : bool
+        Replace a city that stands at `out`.
+    progress : callable, optional
+        Called with phase, tasks done, tasks in all.
+    **keys
+        Fields of `cimkit.Job`.
+
+    Returns
+    -------
+    City
+        The finished city; its `issues` say what is doubtful.
+
+    Raises
+    ------
+    ParameterError, InputError, StoreError, WorkerError
+        The old output is untouched then.
+    """
+    job = _as_job(job, keys)
+    clock = Clock()
+    with (
+        Staging(out, overwrite=overwrite) as staging,
+        started(job.workers, progress) as workers,
+    ):
+        inputs = read_inputs(job)
+        clock.lap("read")
+        register = job.register or f"{staging.out}.register.gpkg"
+        known = read_register(register, job.crs)
+        encoding = encode(inputs.footprints, known, **_division(job))
+        clock.lap("encode")
+        blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
+        scan = _scan_clouds(job, inputs, blocks, workers, str(staging.work))
+        clock.lap("decode")
+        made = _make_blocks(
+            job, inputs, encoding.codes, blocks, scan, workers, str(staging.work)
+        )
+        clock.lap("blocks")
+        links, link_issues = _link(job, inputs, encoding.codes)
+        address = _primary_addresses(inputs, links)
+        clock.lap("link")
+        placement = _placement(job, inputs.footprints)
+        tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
+        tiles = _make_tiles(tree, made, address, placement, workers, staging, inputs.footprints)
+        clock.lap("tile")
+        issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
+        city = Product(
+            job,
+            inputs,
+            scan,
+            made,
+            links,
+            address,
+            tree,
+            tiles,
+            placement,
+            encoding,
+            sort_issues([*issues, *_datum_issues(job)]),
+        )
+        write_products(staging, city)
+        clock.lap("write")
+        staging.write("run.json", clock.as_json(workers.n, job.block_size))
+        reserve(register, encoding.fresh)
+        staging.commit()
+        activate(register, encoding.codes, inputs.footprints, encoding.retired)
+    return City(staging.out)
+
+
+def plan(job: Job) -> dict[str, Any]:
+    """What a build would do: counts, blocks, bytes to decode. Reads the inputs, writes nothing."""
+    inputs = read_inputs(job)
+    blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
+    return {
+        "footprints": len(inputs.footprints),
+        "addresses": 0 if inputs.addresses is None else len(inputs.addresses),
+        "cloud_files": len(inputs.headers),
+        "cloud_bytes": sum(header.size_bytes for header in inputs.headers),
+        "points": sum(header.n_points for header in inputs.headers),
+        "blocks": len(blocks),
+        "issues": len(inputs.issues),
+    }
+
+
+def _scan_clouds(
+    job: Job, inputs: Inputs, blocks: list[Block], workers: Workers, spool: str
+) -> Scan:
+    """Decode every file once: points to the blocks that see them, ground into the terrain."""
+    bounds, box = _city_bounds(inputs), inputs.footprints.total_bounds
+    if bounds is None or box is None:
+        return Scan([], job)
+    cell, issues = fitting_cell(bounds, job.terrain_cell)
+    windows = [(block.name, block.window) for block in blocks]
+    tasks = {
+        header.path.name + f" ({number})": DecodeTask(
+            header,
+            number,
+            windows,
+            bounds,
+            cell,
+            job.ground_classes,
+            job.noise_classes,
+            job.crs,
+            spool,
+        )
+        for number, header in enumerate(inputs.headers)
+    }
+    scan = Scan(list(workers.run("decode", decode, tasks)), job)
+    scan.issues = issues
+    if not scan.classes.sum():
+        message = "the cloud files hold no points"
+        scan.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
+    sums = [decoded.sums for decoded in scan.decoded if decoded.sums]
+    if sums:
+        scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs)
+    if scan.terrain is not None:
+        save_terrain(f"{spool}/terrain", scan.terrain)
+    return scan
+
+
+def _make_blocks(
+    job: Job,
+    inputs: Inputs,
+    code: TextArray,
+    blocks: list[Block],
+    scan: Scan,
+    workers: Workers,
+    spool: str,
+) -> Made:
+    """Singulate and reconstruct all blocks."""
+    rules = HeightRules(
+        roof_quantile=job.roof_quantile,
+        storey_height=job.storey_height,
+        default_height=job.default_height,
+        ground_radius=job.ground_radius,
+        ground_classes=job.ground_classes,
+        roof_classes=scan.roof_classes,
+    )
+    bounds = inputs.footprints.bounds
+    _, base = cityjson_header(job.crs, inputs.footprints.total_bounds or (0, 0, 0, 0))
+    tasks = {}
+    for block in blocks:
+        low, high = block.window[:2], block.window[2:]
+        seen = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)
+        rows = np.flatnonzero(seen)
+        tasks[block.name] = BlockTask(
+            block,
+            inputs.footprints.take(rows),
+            code[block.rows],
+            np.isin(rows, block.rows),
+            bool(inputs.headers),
+            scan.terrain is not None,
+            _files_overlap(inputs, block.window),
+            rules,
+            base,
+            spool,
+        )
+    return Made(blocks, list(workers.run("build", make_block, tasks)), spool)
+
+
+def _make_tiles(
+    tree: TileTree,
+    made: Made,
+    address: TextArray,
+    placement: Placement,
+    workers: Workers,
+    staging: Staging,
+    footprints: Footprints,
+) -> list[MadeTile]:
+    """Encode all tiles, in the order of the tree."""
+    tasks = {}
+    for number in range(len(tree)):
+        rows = tree.buildings(number)
+        parts, order = made.stored(rows)
+        tasks[f"tile {number}"] = TileTask(
+            made.buildings.take(rows),
+            address[rows],
+            parts,
+            order,
+            footprints.crs,
+            placement,
+            str(staging.path("tiles")),
+        )
+    return list(workers.run("tile", make_tile, tasks))
+
+
+def _link(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, list[Issue]]:
+    """Links of all addresses; none without addresses."""
+    addresses = inputs.addresses or Addresses([], [], [], [], crs=job.crs)
+    return link(
+        addresses,
+        inputs.footprints,
+        codes=codes,
+        edge_distance=job.edge_distance,
+        accuracy=job.address_accuracy_m,
+    )
+
+
+def _primary_addresses(inputs: Inputs, links: Links) -> TextArray:
+    """Text of the primary address of each building, "" without one."""
+    if inputs.addresses is None:
+        return np.full(len(inputs.footprints), "", TEXT)
+    text = dict(
+        zip(
+            inputs.addresses.address_id.tolist(),
+            inputs.addresses.address_text.tolist(),
+            strict=True,
+        )
+    )
+    chosen = zip(
+        links.building_id[links.primary].tolist(),
+        links.address_id[links.primary].tolist(),
+        strict=True,
+    )
+    address = {building: text[name] for building, name in chosen}
+    names = inputs.footprints.building_id.tolist()
+    return np.array([address.get(name, "") for name in names], dtype=TEXT)
+
+
+def _division(job: Job) -> dict[str, str]:
+    """Segments of the codes that the job fixes."""
+    parts = {"class_code": job.class_code}
+    if job.division:
+        parts["county"] = job.division[:6]
+    if len(job.division) == 9:
+        parts["township"] = job.division[6:]
+    return parts
+
+
+def _placement(job: Job, footprints: Footprints) -> Placement:
+    """The frame of the tiles, in the middle of the city at height 0."""
+    xmin, ymin, xmax, ymax = footprints.total_bounds or (0.0, 0.0, 0.0, 0.0)
+    origin = round((xmin + xmax) / 2), round((ymin + ymax) / 2), 0
+    return Placement(job.crs, job.undulation or 0.0, origin)
+
+
+def _datum_issues(job: Job) -> list[Issue]:
+    """Tiles need heights above the ellipsoid; without a word on the geoid they are wrong."""
+    if job.ellipsoidal or job.undulation is not None:
+        return []
+    message = (
+        "tiles need heights above the ellipsoid: give --undulation M, or --ellipsoidal if they are; "
+        "the tiles were placed as if the undulation were 0"
+    )
+    return [Issue("ERROR", "VERTICAL_DATUM_UNRESOLVED", "city", "", message)]
+
+
+def _city_bounds(inputs: Inputs) -> Bounds | None:
+    """Where the cloud is used: around the footprints, as far as there are points."""
+    boxes = [header.bounds for header in inputs.headers if header.n_points]
+    city = inputs.footprints.total_bounds
+    if not boxes or city is None:
+        return None
+    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
+    west, south = np.maximum(low, np.array(city[:2]) - CITY_MARGIN).tolist()
+    east, north = np.minimum(high, np.array(city[2:]) + CITY_MARGIN).tolist()
+    return west, south, east, north
+
+
+def _files_overlap(inputs: Inputs, window: Bounds) -> bool:
+    """Whether two files can hold the same point within the window."""
+    boxes = np.array([header.bounds for header in inputs.headers]).reshape(-1, 4)
+    low, high = np.maximum(boxes[:, :2], window[:2]), np.minimum(boxes[:, 2:], window[2:])
+    here = (low <= high).all(axis=1)
+    low, high = low[here], high[here]
+    for number in range(1, len(low)):
+        common = np.minimum(high[:number], high[number]) - np.maximum(low[:number], low[number])
+        if (common >= 0).all(axis=1).any():
+            return True
+    return False
+
+
+def _as_job(job: Job | None, keys: dict[str, Any]) -> Job:
+    if job is not None and keys:
+        raise ParameterError(f"give a job or its fields, not both: {', '.join(sorted(keys))}")
+    return job or Job.from_mapping(keys)

@@ -1,0 +1,269 @@
+"""What a build hands to its writers, and the facts and sums that go beside the tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cimkit.blocks import Block, BlockResult, Decoded, MadeTile
+from cimkit.inputs import Inputs, input_files
+from cimkit.job import Job
+from cimkit.steps.encode import Encoding
+from cimkit.steps.reconstruct.lod import find_roof_classes
+from cimkit.tables import (
+    Buildings,
+    Footprints,
+    Issue,
+    Links,
+    Models,
+    Terrain,
+    TileTree,
+    count_issues,
+)
+from cimkit.tables._columns import IntArray, TextArray
+from cimkit.tables.reportfacts import Balance, ReportFacts
+from cimkit.write.cityjson import cityjson_header
+from cimkit.write.frames import (
+    address_frame,
+    building_frame,
+    issue_frame,
+    write_geopackage,
+    write_terrain,
+)
+from cimkit.write.placement import Placement
+from cimkit.write.report import report_html
+from cimkit.write.spool import load_stored, merge_lines
+from cimkit.write.store import MANIFEST, Staging
+from cimkit.write.tileset import tileset_json
+
+LIBRARIES = (
+    "cimkit",
+    "numpy",
+    "numba",
+    "shapely",
+    "pyproj",
+    "pyogrio",
+    "laspy",
+    "lazrs",
+    "rasterio",
+)
+"""What the bytes of a city depend on."""
+
+SHOWN_MODELS = 2000
+"""Buildings in the picture of the report; more would make the page slow."""
+
+
+class Scan:
+    """What the decoding left: classes of each file, terrain, issues."""
+
+    def __init__(self, decoded: Sequence[Decoded], job: Job) -> None:
+        self.decoded = decoded
+        self.classes: IntArray = sum((d.classes for d in decoded), np.zeros(256, np.int64))
+        self.roof_classes = find_roof_classes(
+            np.flatnonzero(self.classes),
+            building=job.building_classes,
+            ground=job.ground_classes,
+            noise=job.noise_classes,
+        )
+        self.terrain: Terrain | None = None
+        self.issues: list[Issue] = []
+
+
+class Made:
+    """Buildings of all blocks in the order of the footprints, and where their models lie."""
+
+    def __init__(self, blocks: list[Block], results: list[BlockResult], spool: str) -> None:
+        rows = (
+            np.concatenate([block.rows for block in blocks])
+            if blocks
+            else np.empty(0, np.int64)
+        )
+        back = np.argsort(rows)
+        self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
+        self.issues = [issue for result in results for issue in result.issues]
+        self.n_repeated = sum(result.n_repeated for result in results)
+        self.files = [f"{spool}/models/{block.name}.npz" for block in blocks]
+        self.lines = [f"{spool}/lines/{block.name}.jsonl" for block in blocks]
+        self.ids = [result.buildings.building_id for result in results]
+        sizes = np.array([size for r in results for size in r.line_sizes], dtype=np.int64)
+        self.line_size = sizes[back]
+        self.block = np.repeat(np.arange(len(blocks)), [len(b.rows) for b in blocks])[back]
+        self.place = np.concatenate([np.arange(len(block.rows)) for block in blocks])[back]
+
+    def stored(self, rows: IntArray) -> tuple[list[tuple[str, TextArray, IntArray]], IntArray]:
+        """Where the models of some buildings lie.
+
+        Returns
+        -------
+        parts : list of (path, building_id of that block, places in that block)
+        order : int64 array
+            Place of each of the `rows` among the models of the parts, one after the other.
+        """
+        parts, order, filled = [], np.empty(len(rows), dtype=np.int64), 0
+        block = self.block[rows]
+        for number in np.unique(block).tolist():
+            chosen = np.flatnonzero(block == number)
+            order[chosen] = filled + np.arange(len(chosen))
+            filled += len(chosen)
+            parts.append((self.files[number], self.ids[number], self.place[rows[chosen]]))
+        return parts, order
+
+    def models_near_centre(self, footprints: Footprints, n: int) -> Models | None:
+        """Models of the `n` buildings nearest to the middle of the city; None without any."""
+        if not len(footprints):
+            return None
+        box = footprints.bounds
+        middle = (box[:, :2] + box[:, 2:]) / 2
+        away = np.hypot(*(middle - np.median(middle, axis=0)).T)
+        rows = np.sort(np.argsort(away, kind="stable")[:n])
+        parts, order = self.stored(rows)
+        return load_stored(parts, order, footprints.crs)
+
+
+class Product(NamedTuple):
+    """A whole city, ready to be written."""
+
+    job: Job
+    inputs: Inputs
+    scan: Scan
+    made: Made
+    links: Links
+    address: TextArray
+    tree: TileTree
+    tiles: list[MadeTile]
+    placement: Placement
+    encoding: Encoding
+    issues: list[Issue]
+
+
+def write_products(staging: Staging, city: Product) -> None:
+    """Write everything of the city folder but ``run.json``."""
+    footprints, addresses = city.inputs.footprints, city.inputs.addresses
+    buildings = city.made.buildings
+    head, _ = cityjson_header(footprints.crs, footprints.total_bounds or (0, 0, 0, 0))
+    path = staging.path("models.city.jsonl")
+    merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size)
+    boxes, uris = [t.box for t in city.tiles], [t.uri for t in city.tiles]
+    staging.write("tiles/tileset.json", tileset_json(city.tree, boxes, uris, city.placement))
+    if city.scan.terrain is not None:
+        write_terrain(staging.path("terrain.tif"), city.scan.terrain)
+    layers = {"buildings": building_frame(footprints, buildings, city.address.tolist())}
+    if addresses is not None:
+        layers["addresses"] = address_frame(addresses, city.links)
+    layers |= {"links": city.links.to_pandas(), "issues": issue_frame(city.issues)}
+    write_geopackage(staging.path("city.gpkg"), layers)
+    facts = _facts(city)
+    shown = city.made.models_near_centre(footprints, SHOWN_MODELS)
+    page = report_html(facts, footprints, buildings, addresses, city.links, shown, city.issues)
+    staging.write("report.html", page)
+    staging.write(MANIFEST, _manifest(staging, city, facts))
+
+
+def _facts(city: Product) -> ReportFacts:
+    """Inputs, balances, parameters and versions, for the report and the manifest."""
+    n_new = len(city.encoding.fresh)
+    codes = {
+        "kept": len(city.encoding.codes) - n_new,
+        "new": n_new,
+        "retired": len(city.encoding.retired),
+    }
+    tiles = {"tiles": len(city.tree), "bytes": sum(tile.size_bytes for tile in city.tiles)}
+    classes = {
+        str(header.path): _class_counts(decoded.classes)
+        for header, decoded in zip(city.inputs.headers, city.scan.decoded, strict=True)
+    }
+    return ReportFacts(
+        title="City model 城市信息模型",
+        inputs=tuple(input_files(city.job, city.inputs, classes)),
+        balances=tuple(_balances(city)),
+        outputs={"codes": codes, "tiles": tiles},
+        parameters=_parameters(city.job),
+        versions={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _balances(city: Product) -> list[Balance]:
+    """What went in and what became of it, for footprints, points and addresses."""
+    balances = list(city.inputs.balances)
+    if city.inputs.headers:
+        balances.append(_point_balance(city))
+    if city.inputs.addresses is not None:
+        linked = len(np.unique(city.links.address_id.astype(object)))
+        parts = {"linked": linked}
+        for reason in sorted(city.links.unlinked_reason.tolist()):
+            parts[reason] = parts.get(reason, 0) + 1
+        balances.append(Balance("addresses", len(city.inputs.addresses), parts))
+    return balances
+
+
+def _point_balance(city: Product) -> Balance:
+    """Points of the headers against points by their use."""
+    job, classes = city.job, city.scan.classes
+    ground = [c for c in job.ground_classes if c not in city.scan.roof_classes]
+    noise = [c for c in job.noise_classes if c not in city.scan.roof_classes]
+    n_roof = int(classes[list(city.scan.roof_classes)].sum())
+    n_ground, n_noise = int(classes[ground].sum()), int(classes[noise].sum())
+    used = int(city.made.buildings.n_points.sum())
+    terrain = sum(decoded.ground_inside for decoded in city.scan.decoded)
+    parts = {
+        "roof points used": used,
+        "ground points used": terrain,
+        "on no footprint": n_roof - used - city.made.n_repeated,
+        "repeated in another file": city.made.n_repeated,
+        "ground outside the city": n_ground - terrain,
+        "noise": n_noise,
+        "other classes": int(classes.sum()) - n_roof - n_ground - n_noise,
+    }
+    return Balance("points", sum(header.n_points for header in city.inputs.headers), parts)
+
+
+def _parameters(job: Job) -> dict[str, Any]:
+    """The job without what no result depends on: paths, workers, blocks."""
+    left_out = {"footprints", "points", "addresses", "register", "workers", "block_size"}
+    values = dataclasses.asdict(job)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if name not in left_out
+    }
+
+
+def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
+    """What the city was made from, how, and the sums of all files."""
+    buildings = city.made.buildings
+    return _json(
+        {
+            "format": "cimkit city 1",
+            "as_of": city.job.as_of or None,
+            "inputs": [dataclasses.asdict(file) for file in facts.inputs],
+            "parameters": facts.parameters,
+            "versions": facts.versions,
+            "balances": [dataclasses.asdict(balance) for balance in facts.balances],
+            "counts": {
+                "buildings": len(buildings),
+                "addresses": len(city.inputs.addresses) if city.inputs.addresses else 0,
+                "links": len(city.links),
+                "tiles": len(city.tree),
+                "issues": len(city.issues),
+            },
+            "issues": count_issues(city.issues),
+            "outputs": facts.outputs,
+            "files": staging.sums(),
+        }
+    )
+
+
+def _class_counts(classes: IntArray) -> dict[str, int]:
+    return {
+        f"class {number}": int(classes[number]) for number in np.flatnonzero(classes).tolist()
+    }
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
+    return text.encode() + b"\n"

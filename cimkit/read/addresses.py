@@ -1,0 +1,288 @@
+"""Address points from CSV or vector files, believed in nothing."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import shapely
+
+from cimkit.errors import CrsError, InputError, ParameterError
+from cimkit.job import AUTO
+from cimkit.read.columns import find_columns, numbers
+from cimkit.read.crs import check_place, looks_like_degrees, source_of, working_crs
+from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
+from cimkit.read.vector import POINTS, local_file, open_layer, read_layer
+from cimkit.tables._columns import texts
+from cimkit.tables.addresses import Addresses
+from cimkit.tables.identifiers import suffix_duplicates, tidy_identifiers
+from cimkit.tables.issue import Issue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cimkit.tables._columns import FloatArray
+
+_OPTION = "--addresses-crs"
+_IDENTITY_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_IDENTITY_SAMPLE = 1000
+
+
+class _Columns(NamedTuple):
+    """What a file gave, before it is checked."""
+
+    ids: list[Any]
+    texts: list[str]
+    buildings: list[str]
+    xy: FloatArray
+    rows: NDArray[np.int64]
+    stated_crs: str
+    issues: list[Issue]
+
+
+def read_addresses(
+    path: str,
+    *,
+    layer: str = "",
+    id_field: str = AUTO,
+    text_field: str = AUTO,
+    x_field: str = AUTO,
+    y_field: str = AUTO,
+    building_field: str = AUTO,
+    crs: str,
+    source_crs: str = "",
+) -> tuple[Addresses, list[Issue]]:
+    """Read standard addresses (标准地址) and bring their points into the working CRS.
+
+    Only the columns for identifier, text, place and building are read, no other one ever: an
+    address table may name residents, and nothing of that reaches memory or products. A column
+    of identity-card numbers in one of these parts is refused.
+
+    Parameters
+    ----------
+    path : str
+        CSV (``.csv``, ``.tsv``, ``.txt``), or GeoPackage, Shapefile or GeoJSON with points.
+    layer : str
+        Of a vector file; needed where several layers hold points.
+    id_field, text_field, building_field : str
+        Columns; "auto" finds them by usual names, "" switches them off.
+    x_field, y_field : str
+        The same, for the coordinates in a CSV (x east or longitude, y north or latitude); the
+        points of a vector file are its geometry.
+    crs : str
+        Working CRS, projected, in metres.
+    source_crs : str
+        CRS of the coordinates; "" takes what the file states, for CSV the working CRS.
+
+    Returns
+    -------
+    addresses : Addresses
+        In the order of the file, all rows but ragged ones; x and y NaN without a usable place.
+    issues : list of Issue
+        ``ROW_RAGGED`` (ERROR), ``ID_INVALID``, ``ID_DUPLICATE``, ``COORD_SUSPECT``,
+        ``GEOM_TYPE_SKIPPED`` (WARNING) a row; ``ID_UNUSABLE``, ``COORD_COLUMN_MISSING``,
+        ``ENCODING_GUESSED``, ``ROWS_BLANK``, ``REPROJECTED`` a file.
+
+    Raises
+    ------
+    FormatError, EncodingError, CrsError, InputError, LimitError
+        A file that cannot be used at all.
+    """
+    target = working_crs(crs)
+    file = local_file(path)
+    fields = {
+        "address id": id_field,
+        "address text": text_field,
+        "x": x_field,
+        "y": y_field,
+        "building": building_field,
+    }
+    if file.suffix.lower() in SUFFIXES:
+        if layer:
+            raise ParameterError("address_layer: a CSV file has no layers")
+        given = _from_delimited(path, fields)
+    else:
+        given = _from_vector(path, layer, fields)
+    issues = given.issues
+    for part, values in (
+        ("id", given.ids),
+        ("text", given.texts),
+        ("building", given.buildings),
+    ):
+        _refuse_identity_numbers(path, part, values)
+    names, notes = _identifiers(given)
+    issues += notes
+    xy, notes = _into(target, given, names, path, crs, source_crs)
+    addresses = Addresses(
+        texts("address_id", names),
+        texts("address_text", given.texts),
+        xy[:, 0],
+        xy[:, 1],
+        texts("building_ref", given.buildings),
+        given.rows,
+        crs,
+    )
+    return addresses, issues + notes
+
+
+def _from_delimited(path: str, fields: dict[str, str]) -> _Columns:
+    """The columns of a CSV file."""
+    table, issues = open_delimited(local_file(path))
+    chosen = _choose(table.columns, fields, path)
+    values, rows, notes = read_columns(table, sorted(set(chosen.values())))
+    issues += notes
+    if not rows:
+        raise InputError("holds no address", path=path)
+    blank = [""] * len(rows)
+    xy = np.full((len(rows), 2), np.nan)
+    if "x" in chosen and "y" in chosen:
+        xy = np.column_stack([numbers(values[chosen["x"]]), numbers(values[chosen["y"]])])
+    else:
+        text = (
+            f"no columns for x and y among {', '.join(table.columns)}: addresses have no place"
+        )
+        issues.append(Issue("WARNING", "COORD_COLUMN_MISSING", "addresses", "", text))
+    return _Columns(
+        values[chosen["address id"]] if "address id" in chosen else [None] * len(rows),
+        values[chosen["address text"]] if "address text" in chosen else blank,
+        values[chosen["building"]] if "building" in chosen else blank,
+        xy,
+        np.array(rows, dtype=np.int64),
+        "",
+        issues,
+    )
+
+
+def _from_vector(path: str, layer: str, fields: dict[str, str]) -> _Columns:
+    """The columns and points of a vector file."""
+    if fields.pop("x") not in (AUTO, "") or fields.pop("y") not in (AUTO, ""):
+        raise ParameterError(
+            "address_x, address_y: the geometry of a vector file gives the place"
+        )
+    found, issues = open_layer(path, layer, POINTS)
+    chosen = _choose(found.columns, fields, path)
+    geometry, values, notes = read_layer(found, sorted(set(chosen.values())))
+    issues += notes
+    is_point = shapely.get_type_id(geometry) == shapely.GeometryType.POINT.value
+    xy = np.full((len(geometry), 2), np.nan)
+    xy[is_point] = np.column_stack([shapely.get_x(geometry), shapely.get_y(geometry)])[is_point]
+    for row in np.flatnonzero(~is_point).tolist():
+        text = f"feature {row} has no point geometry; kept without a place"
+        issues.append(Issue("WARNING", "GEOM_TYPE_SKIPPED", "addresses", str(row), text))
+
+    def written(role: str) -> list[str]:
+        column = values[chosen[role]].tolist() if role in chosen else [""] * len(geometry)
+        return ["" if value is None or value != value else str(value) for value in column]
+
+    def identifiers(role: str) -> list[Any]:
+        return values[chosen[role]].tolist() if role in chosen else [None] * len(geometry)
+
+    return _Columns(
+        identifiers("address id"),
+        written("address text"),
+        tidy_identifiers(identifiers("building")).tolist(),
+        xy,
+        np.arange(len(geometry)),
+        found.crs,
+        issues,
+    )
+
+
+def _choose(columns: tuple[str, ...], fields: dict[str, str], path: str) -> dict[str, str]:
+    """The column for each part, where there is one."""
+    chosen = {}
+    for role, wanted in fields.items():
+        found = find_columns(columns, wanted, role, path)
+        if found:
+            chosen[role] = found[0]
+    if "address text" not in chosen and fields["address text"] != "":
+        raise InputError(
+            "has no column for the address text with a usual name",
+            path=path,
+            hint=f'Name it with address_text, or "". Columns: {", ".join(columns)}.',
+        )
+    return chosen
+
+
+def _identifiers(given: _Columns) -> tuple[list[str], list[Issue]]:
+    """Unique identifiers, and what had to be done to get them."""
+    found = tidy_identifiers(given.ids).tolist()
+    number = [str(row) for row in given.rows.tolist()]
+    issues = []
+    if not any(found):
+        text = "no column with identifiers; the row number serves as address_id"
+        return number, [Issue("INFO", "ID_UNUSABLE", "addresses", "", text)]
+    for i, name in enumerate(found):
+        if not name:
+            found[i] = number[i]
+            text = f"row {number[i]}: identifier missing or unusable; the row number serves"
+            issues.append(Issue("WARNING", "ID_INVALID", "addresses", number[i], text))
+    if len(set(found)) == len(found):
+        return found, issues
+    place = np.nan_to_num(given.xy, nan=np.inf)
+    keys = list(zip(found, given.texts, *place.T.tolist(), given.buildings, strict=True))
+    order = sorted(range(len(found)), key=keys.__getitem__)
+    for row, name in sorted(suffix_duplicates(found, order).items()):
+        text = f"row {number[row]}: {found[row]!r} occurs again; renamed"
+        issues.append(Issue("WARNING", "ID_DUPLICATE", "addresses", name, text))
+        found[row] = name
+    return found, issues
+
+
+def _into(
+    target: Any, given: _Columns, names: list[str], path: str, crs: str, source_crs: str
+) -> tuple[FloatArray, list[Issue]]:
+    """Places in the working CRS; NaN, with an issue, for those that cannot be one."""
+    xy = given.xy.copy()
+    xy[~np.isfinite(xy).all(axis=1)] = np.nan
+    zero = (xy == 0).all(axis=1)
+    xy[zero] = np.nan
+    told = source_crs or ("" if given.stated_crs else crs)
+    source, issues = source_of(given.stated_crs, told, path, "addresses", _OPTION)
+    if not source_crs and not given.stated_crs and looks_like_degrees(xy):
+        raise CrsError(
+            "its coordinates look like degrees, the working CRS is in metres",
+            path=path,
+            hint=f"State their CRS: {_OPTION} EPSG:4490 for CGCS2000.",
+        )
+    moved, outside = check_place(np.hstack([xy, xy]), source, target, path=path, option=_OPTION)
+    if not np.array_equal(moved, xy, equal_nan=True):
+        text = f"from {source.name} to {target.name}"
+        issues.append(Issue("INFO", "REPROJECTED", "addresses", "", text))
+    for reason, rows in (
+        ("are 0, 0", zero),
+        (f"lie outside the area of {target.name}", outside),
+    ):
+        for row in np.flatnonzero(rows).tolist():
+            text = f"row {given.rows[row]}: the coordinates {reason}; kept without a place"
+            issues.append(Issue("WARNING", "COORD_SUSPECT", "addresses", names[row], text))
+    moved = np.where(outside[:, None] | ~np.isfinite(moved), np.nan, moved)
+    return moved, issues
+
+
+def _refuse_identity_numbers(path: str, part: str, values: list[Any]) -> None:
+    """Stop if most of the first values of a column are valid identity-card numbers."""
+    sample = [str(v) for v in values[: 10 * _IDENTITY_SAMPLE] if v not in (None, "")]
+    sample = sample[:_IDENTITY_SAMPLE]
+    if sample and 2 * sum(map(_is_identity_number, sample)) > len(sample):
+        raise InputError(
+            f"its {part} column holds identity-card numbers (公民身份号码)",
+            path=path,
+            hint="Personal data have no place in a city model: choose another column.",
+        )
+
+
+def _is_identity_number(text: str) -> bool:
+    """Whether a text is a citizen identification number by date and check digit (GB 11643)."""
+    if not re.fullmatch(r"[1-9]\d{16}[\dXx]", text, re.ASCII):
+        return False
+    try:
+        datetime.date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
+    except ValueError:
+        return False
+    total = sum(
+        int(digit) * weight for digit, weight in zip(text[:17], _IDENTITY_WEIGHTS, strict=True)
+    )
+    return "10X98765432"[total % 11] == text[17].upper()

@@ -1,0 +1,157 @@
+"""A finished city folder, read back as tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import rasterio
+
+from cimkit.errors import InputError
+from cimkit.read.cityjson import read_models
+from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Models, Terrain
+
+
+class City:
+    """A city folder; each table is read when it is first asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder that `cimkit.build` left.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no manifest.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            text = (self.path / "manifest.json").read_text(encoding="utf-8")
+            self.manifest: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "is no city: it holds no manifest.json that can be read",
+                path=str(path),
+                hint="Name the folder that `cimkit build` made.",
+            ) from error
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {name}" for name, n in self.counts.items())
+        return f"City({self.path}: {counts})"
+
+    @property
+    def crs(self) -> str:
+        """Working CRS of the build."""
+        return str(self.manifest["parameters"]["crs"])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Buildings, addresses, links and so on, as the manifest states them."""
+        return dict(self.manifest["counts"])
+
+    @cached_property
+    def footprints(self) -> Footprints:
+        """Cleaned footprints, in the order of the buildings."""
+        return Footprints.from_polygons(
+            self._layer("buildings")["building_id"],
+            self._layer("buildings").geometry.to_numpy(),
+            floors=self._layer("buildings")["floors"],
+            crs=self.crs,
+        )
+
+    @cached_property
+    def buildings(self) -> Buildings:
+        """Attributes of the buildings."""
+        return Buildings.from_pandas(
+            self._layer("buildings").fillna({"code": "", "reason": ""})
+        )
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """Addresses, with or without a place."""
+        frame = self._layer("addresses")
+        return Addresses(
+            frame["address_id"],
+            frame["address_text"].fillna(""),
+            frame.geometry.x.to_numpy(),
+            frame.geometry.y.to_numpy(),
+            frame["building_ref"].fillna(""),
+            frame["source_row"],
+            self.crs,
+        )
+
+    @cached_property
+    def links(self) -> Links:
+        """Pairs of building and address, and the addresses without one."""
+        pairs, addresses = self._layer("links"), self._layer("addresses")
+        without = addresses[addresses["link_state"] == "unlinked"]
+        names = ("building_id", "address_id", "rule", "confidence", "distance_m")
+        more = ("inside", "n_candidates", "primary")
+        columns = [pairs[name].to_numpy() for name in (*names, *more)]
+        return Links(*columns, without["address_id"], without["link_reason"])
+
+    @cached_property
+    def issues(self) -> list[Issue]:
+        """What was found, the grave ones first."""
+        frame = self._layer("issues").fillna("")
+        return [Issue(*row) for row in frame[list(Issue._fields)].itertuples(index=False)]
+
+    @cached_property
+    def terrain(self) -> Terrain | None:
+        """Ground model, None where none was measured. Filled cells count as measured here."""
+        path = self.path / "terrain.tif"
+        if not path.exists():
+            return None
+        with rasterio.open(path) as file:
+            z = file.read(1)[::-1]
+            transform = file.transform
+        south = transform.f + transform.e * z.shape[0]
+        return Terrain(z, np.isfinite(z), transform.c, south, transform.a, self.crs)
+
+    def file_sums(self) -> dict[str, dict[str, int | str]]:
+        """Size and SHA-256 of each file that the manifest should know."""
+        own = {"manifest.json", "run.json"}
+        files = sorted(file for file in self.path.rglob("*") if file.is_file())
+        names = {file: file.relative_to(self.path).as_posix() for file in files}
+        return {
+            name: {
+                "bytes": file.stat().st_size,
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            }
+            for file, name in names.items()
+            if name not in own
+        }
+
+    def models(self, lod: str = "1.2") -> Models:
+        """Solids of one level of detail, in the order of the buildings."""
+        return read_models(self.path / "models.city.jsonl", lod=lod, crs=self.crs)
+
+    def _layer(self, name: str) -> Any:
+        """One layer of city.gpkg, read once."""
+        layers: dict[str, Any] = self.__dict__.setdefault("_layers", {})
+        if name not in layers:
+            layers[name] = pyogrio.read_dataframe(self.path / "city.gpkg", layer=name)
+        return layers[name]
+
+
+def open_city(path: str | Path) -> City:
+    """Open a city folder.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    City
+        With `buildings`, `footprints`, `addresses`, `links`, `issues`, `terrain`, `models(lod)`.
+    """
+    return City(path)

@@ -1,0 +1,119 @@
+"""Which column means what, and the numbers in it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cimkit.errors import InputError
+from cimkit.job import AUTO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cimkit.tables._columns import FloatArray
+
+ALIASES = {
+    "building id": (
+        "building_id", "buildingid", "bld_id", "bid", "bh", "建筑编号", "楼栋编号", "编号",
+        "gml_id", "identificatie", "ref_bid", "osm_id", "osm_way_id", "id",
+    ),
+    "height": ("height", "建筑高度", "高度", "楼高", "jzgd", "gd"),
+    "floors": (
+        "floors", "floor", "num_floors", "地上层数", "层数", "楼层数", "jzcs", "cs", "lc",
+        "building_levels", "building:levels",
+    ),
+    "address id": (
+        "address_id", "addressid", "addr_id", "地址编码", "地址id", "dzbm", "标准地址编码",
+        "编号", "bh", "gml_id", "osm_id", "id",
+    ),
+    "address text": (
+        "address_text", "address", "标准地址", "地址全称", "详细地址", "dzmc", "dzqc",
+        "地址", "full_address", "text", "housenumbers", "addr_housenumber",
+    ),
+    "x": ("x", "x坐标", "east", "easting", "lon", "lng", "longitude", "经度", "zxjd", "jd"),
+    "y": ("y", "y坐标", "north", "northing", "lat", "latitude", "纬度", "zxwd", "wd"),
+    "building": (
+        "building_id", "buildingid", "bld_id", "building_ref", "building_code", "建筑编码",
+        "楼栋编码", "建筑物代码", "jzwdm",
+    ),
+}  # fmt: skip
+"""Usual names, in the order in which they are preferred; Latin letters in lower case."""
+
+_DBF_NAME_BYTES = 10
+"""A Shapefile cuts column names here."""
+
+
+def find_columns(columns: Sequence[str], wanted: str, role: str, path: str) -> list[str]:
+    """Columns that may play a role, the preferred one first.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        What the file has.
+    wanted : str
+        "auto" looks for the usual names, "" finds nothing, else the exact name.
+    role : str
+        Key of `ALIASES`.
+    path : str
+        For the message.
+
+    Raises
+    ------
+    InputError
+        If the wanted column does not exist; the message lists those that do.
+
+    Examples
+    --------
+    >>> find_columns(["Id", "名称", "Floor"], "auto", "floors", "")
+    ['Floor']
+    """
+    if wanted == "":
+        return []
+    if wanted == AUTO:
+        return [name for alias in ALIASES[role] for name in columns if _is_alias(name, alias)]
+    if wanted in columns:
+        return [wanted]
+    near = difflib.get_close_matches(wanted, columns, n=1)
+    advice = f"Did you mean {near[0]}? " if near else ""
+    raise InputError(
+        f"has no column {wanted!r} for {role}",
+        path=path,
+        hint=f"{advice}Columns: {', '.join(columns) or 'none'}.",
+    )
+
+
+def numbers(values: Iterable[Any]) -> FloatArray:
+    """Numbers as written in a column, shape (n,); NaN where there is none.
+
+    A unit for metres or storeys behind the number is ignored.
+
+    Examples
+    --------
+    >>> numbers(["12.5", 3, "9 m", "6层", "", None, "1_0", "inf"])
+    array([12.5,  3. ,  9. ,  6. ,  nan,  nan,  nan,  nan])
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        column = values.astype(np.float64)
+    else:
+        column = np.array([_number(value) for value in values], dtype=np.float64)
+    column[~np.isfinite(column)] = np.nan
+    return column
+
+
+def _number(value: Any) -> float:
+    """One number or NaN."""
+    text = "" if value is None else str(value).strip().rstrip("mM米层").rstrip()
+    try:
+        return float(text) if "_" not in text else np.nan
+    except ValueError:
+        return np.nan
+
+
+def _is_alias(column: str, alias: str) -> bool:
+    """Whether a column carries that name, in any case, or its first ten bytes."""
+    name = column.strip().lower()
+    cut = len(name.encode()) == _DBF_NAME_BYTES and alias.startswith(name)
+    return name == alias or cut

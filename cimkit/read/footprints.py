@@ -1,0 +1,190 @@
+"""Building outlines from GeoPackage, Shapefile and GeoJSON, believed in nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from cimkit.errors import CrsError
+from cimkit.job import AUTO
+from cimkit.read.columns import find_columns, numbers
+from cimkit.read.crs import (
+    check_place,
+    looks_like_degrees,
+    reproject,
+    source_of,
+    working_crs,
+)
+from cimkit.read.vector import POLYGONS, Layer, open_layer, read_layer
+from cimkit.tables.identifiers import tidy_identifiers
+from cimkit.tables.issue import Issue, Severity
+from cimkit.tables.rawfootprints import RawFootprints
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cimkit.tables._columns import FloatArray, TextArray
+
+HEIGHT_MAX = 1500.0
+"""Metres. No building is that high; 9999 and the like stand for "unknown"."""
+
+FLOORS_MAX = 300.0
+
+
+def read_footprints(
+    path: str,
+    *,
+    layer: str = "",
+    id_field: str = AUTO,
+    height_field: str = AUTO,
+    floors_field: str = AUTO,
+    crs: str,
+    source_crs: str = "",
+) -> tuple[RawFootprints, list[Issue]]:
+    """Read the features of a footprint layer into the working CRS.
+
+    Parameters
+    ----------
+    path : str
+        A plain local GeoPackage, Shapefile or GeoJSON file.
+    layer : str
+        Needed where several layers hold polygons.
+    id_field, height_field, floors_field : str
+        Columns; "auto" finds them by usual names (`cimkit.read.columns.ALIASES`), "" switches
+        them off. Of several columns with usual names the first usable one is taken.
+    crs : str
+        Working CRS, projected, in metres; only its horizontal part matters here.
+    source_crs : str
+        CRS of the coordinates; "" takes what the file states.
+
+    Returns
+    -------
+    raw : RawFootprints
+        All features but those that lie far outside; nothing is repaired yet.
+    issues : list of Issue
+        ``COORD_OUTSIDE`` (ERROR) a feature left out; ``ID_UNUSABLE``, ``VALUE_UNUSABLE``,
+        ``ENCODING_GUESSED``, ``REPROJECTED``, ``READER_REMARK`` (INFO), ``CRS_OVERRIDDEN``
+        (WARNING) a file.
+
+    Raises
+    ------
+    FormatError, EncodingError, CrsError, InputError
+        A file that cannot be used at all.
+    """
+    target = working_crs(crs)
+    found, issues = open_layer(path, layer, POLYGONS)
+    names = [*found.columns, *([found.fid_column] if found.fid_column == id_field else [])]
+    columns = {
+        "building id": find_columns(names, id_field, "building id", path),
+        "height": find_columns(names, height_field, "height", path),
+        "floors": find_columns(names, floors_field, "floors", path),
+    }
+    wanted = list(dict.fromkeys(name for chosen in columns.values() for name in chosen))
+    geometry, values, remarks = read_layer(found, wanted)
+    issues += remarks
+    ids, notes = _identifiers(values, columns["building id"], len(geometry), id_field)
+    issues += notes
+    attributes = {}
+    for role, limit in (("height", HEIGHT_MAX), ("floors", FLOORS_MAX)):
+        attributes[role], notes = _positive(values, columns[role], len(geometry), role, limit)
+        issues += notes
+    geometry, outside, notes = _into(target, geometry, found, path, source_crs)
+    issues += notes
+    rows = np.flatnonzero(~outside)
+    has_ids = bool((ids != "").any())
+    for row in np.flatnonzero(outside).tolist():
+        name = str(ids[row]) or str(row)
+        issues.append(
+            Issue(
+                "ERROR", "COORD_OUTSIDE", "footprints", name,
+                f"feature {row} lies outside the area of {target.name}; left out",
+            )
+        )  # fmt: skip
+    raw = RawFootprints(
+        geometry[rows],
+        ids[rows],
+        attributes["height"][rows],
+        attributes["floors"][rows],
+        rows,
+        has_ids,
+        crs,
+    )
+    return raw, issues
+
+
+def _into(
+    target: Any, geometry: NDArray[Any], layer: Layer, path: str, source_crs: str
+) -> tuple[NDArray[Any], NDArray[np.bool_], list[Issue]]:
+    """Geometries in the working CRS, and which of them lie outside of it."""
+    option = "footprints_crs"
+    try:
+        source, issues = source_of(layer.crs, source_crs, path, "footprints", option)
+    except CrsError as error:
+        raise _without_crs(error, geometry, option) from error
+    bounds = shapely.bounds(geometry)
+    moved, outside = check_place(bounds, source, target, path=path, option=option)
+    if np.array_equal(moved, (bounds[:, :2] + bounds[:, 2:]) / 2, equal_nan=True):
+        return geometry, outside, issues
+    text = f"from {source.name} to {target.name}"
+    issues.append(Issue("INFO", "REPROJECTED", "footprints", "", text))
+    return (
+        shapely.transform(geometry, lambda xy: reproject(xy, source, target)),
+        outside,
+        issues,
+    )
+
+
+def _without_crs(error: CrsError, geometry: NDArray[Any], option: str) -> CrsError:
+    """The error about a missing CRS, with what the coordinates look like."""
+    low = shapely.bounds(geometry)[:, :2]
+    hint = (
+        f"It looks like degrees: state {option}, EPSG:4490 (CGCS2000) or EPSG:4326 (WGS 84)."
+        if looks_like_degrees(low)
+        else f"State it with {option}, such as EPSG:4547."
+    )
+    return CrsError(error.what, path=error.path, hint=hint)
+
+
+def _identifiers(
+    values: dict[str, NDArray[Any]], columns: list[str], n: int, wanted: str
+) -> tuple[TextArray, list[Issue]]:
+    """The first column that tells features apart; all "" where none does."""
+    filled_enough = n / 2 if wanted == AUTO else 0
+    for name in columns:
+        ids = tidy_identifiers(values[name].tolist())
+        filled = ids[ids != ""].tolist()
+        if len(filled) >= filled_enough and (len(set(filled)) > 1 or len(filled) == n == 1):
+            return ids, []
+    reason = (
+        f"{', '.join(columns)}: the same in all features, or mostly empty"
+        if columns
+        else "no column with a usual name"
+    )
+    ids = tidy_identifiers([None] * n)
+    message = f"{reason}; the feature number serves as building_id"
+    severity: Severity = "INFO" if wanted == AUTO else "WARNING"
+    return ids, [Issue(severity, "ID_UNUSABLE", "footprints", "", message)]
+
+
+def _positive(
+    values: dict[str, NDArray[Any]], columns: list[str], n: int, role: str, limit: float
+) -> tuple[FloatArray, list[Issue]]:
+    """Numbers above 0 of the first column found, else NaN, and a count of what was dropped."""
+    if not columns:
+        return np.full(n, np.nan), []
+    written = values[columns[0]]
+    column = numbers(written)
+    column[~((column > 0) & (column <= limit))] = np.nan
+    blank = np.array(
+        [value is None or value != value or value == "" for value in written.tolist()]
+    )
+    dropped = int((np.isnan(column) & ~blank).sum())
+    if not dropped:
+        return column, []
+    message = (
+        f"column {columns[0]}: {dropped:,} of {n:,} values are no {role} (0, negative, above "
+        f"{limit:g}, or no number); taken as unknown"
+    )
+    return column, [Issue("INFO", "VALUE_UNUSABLE", "footprints", "", message)]

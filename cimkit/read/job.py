@@ -1,0 +1,50 @@
+"""Job files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from cimkit.errors import FormatError
+
+_PATHS = ("footprints", "addresses", "register")
+
+
+def read_job(path: str | Path) -> dict[str, Any]:
+    """Keys of a ``city.toml``; paths in it are relative to the file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    dict
+        For `cimkit.Job.from_mapping`, which checks keys and values.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read or is no TOML.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FormatError(
+            f"cannot be read ({error.strerror})", path=str(path), hint="Check the path."
+        ) from error
+    except ValueError as error:
+        raise FormatError(
+            f"is no TOML ({error})", path=str(path), hint="Mend that line."
+        ) from error
+    for key in _PATHS:
+        if isinstance(values.get(key), str) and values[key]:
+            values[key] = str(path.parent / values[key])
+    points = values.get("points")
+    if isinstance(points, str):
+        points = [points]
+    if isinstance(points, list):
+        values["points"] = [str(path.parent / str(given)) for given in points]
+    return values

@@ -1,0 +1,114 @@
+"""Terrain from ground points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
+from cimkit.limits import TERRAIN_CELLS_MAX
+from cimkit.tables import Issue, PointCloud, Terrain
+from cimkit.tables.coerce import as_points
+from cimkit.tables.groundsums import GroundSums
+from cimkit.tables.pointcloud import GROUND
+
+Bounds = tuple[float, float, float, float]
+
+
+def ground(
+    points: Any, *, cell: float = 1.0, ground_classes: tuple[int, ...] = (GROUND,)
+) -> tuple[Terrain | None, list[Issue]]:
+    """Terrain grid (地面模型) of a classified cloud: mean of the ground points, holes filled.
+
+    Parameters
+    ----------
+    points : PointCloud or array, shape (n, 4)
+        x, y, z, class.
+    cell : float, default 1.0
+        Edge of a cell in metres.
+    ground_classes : tuple of int, default (2,)
+        LAS classes that count as ground.
+
+    Returns
+    -------
+    terrain : Terrain or None
+        None where the cloud holds no ground point.
+    issues : list of Issue
+
+    Notes
+    -----
+    Cells are aligned to whole multiples of `cell` from the origin of the CRS. Holes (buildings)
+    are filled smoothly from their surroundings; `Terrain.measured` tells them apart.
+
+    Examples
+    --------
+    >>> terrain, issues = ground([[0.5, 0.5, 2.0, 2], [2.5, 0.5, 4.0, 2]])
+    >>> terrain.z, terrain.measured.tolist()
+    (array([[2., 3., 4.]], dtype=float32), [[True, False, True]])
+    """
+    cloud = as_points(points)
+    bounds = cloud.bounds
+    if bounds is None:
+        return None, [_no_ground()]
+    cell, issues = fitting_cell(bounds, cell)
+    sums = sum_ground(cloud, bounds, cell, ground_classes)
+    terrain = fill_terrain([sums], bounds, cell, cloud.crs)
+    return terrain, issues if terrain is not None else [*issues, _no_ground()]
+
+
+def fitting_cell(bounds: Bounds, cell: float) -> tuple[float, list[Issue]]:
+    """The cell size, doubled until the grid over `bounds` stays within its limit."""
+    fitting = cell
+    while (bounds[2] - bounds[0] + cell) * (bounds[3] - bounds[1] + cell) > (
+        TERRAIN_CELLS_MAX * fitting**2
+    ):
+        fitting *= 2
+    if fitting == cell:
+        return cell, []
+    message = f"terrain cells of {fitting:g} m instead of {cell:g} m: the city is too large"
+    return fitting, [Issue("INFO", "TERRAIN_COARSENED", "city", "", message)]
+
+
+def sum_ground(
+    cloud: PointCloud, bounds: Bounds, cell: float, ground_classes: tuple[int, ...]
+) -> GroundSums:
+    """Sums of the ground points within `bounds`; parts of a cloud can be summed apart."""
+    first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
+    columns = math.floor(bounds[2] / cell) - first_column + 1
+    rows = math.floor(bounds[3] / cell) - first_row + 1
+    total, count = empty_sums(rows, columns)
+    part = cloud.take(np.isin(cloud.classification, ground_classes))
+    sum_cells(part.x, part.y, part.z, cell, first_column, first_row, total, count)
+    return GroundSums(first_row, first_column, cell, total, count)
+
+
+def fill_terrain(
+    parts: Iterable[GroundSums], bounds: Bounds, cell: float, crs: str
+) -> Terrain | None:
+    """Add the parts up, divide, and fill the holes; None without any ground point."""
+    first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
+    columns = math.floor(bounds[2] / cell) - first_column + 1
+    rows = math.floor(bounds[3] / cell) - first_row + 1
+    total, count = empty_sums(rows, columns)
+    for part in parts:
+        row, column = part.first_row - first_row, part.first_column - first_column
+        here = slice(max(row, 0), row + part.total.shape[0])
+        across = slice(max(column, 0), column + part.total.shape[1])
+        theirs = slice(max(-row, 0), rows - row), slice(max(-column, 0), columns - column)
+        total[here, across] += part.total[theirs]
+        count[here, across] += part.count[theirs]
+    measured = count > 0
+    if not measured.any():
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = (total / (count * 1000.0)).astype(np.float32)
+    fill_holes(z)
+    return Terrain(z, measured, first_column * cell, first_row * cell, cell, crs)
+
+
+def _no_ground() -> Issue:
+    message = "the cloud holds no ground points: ground heights are not measured"
+    return Issue("WARNING", "GROUND_NOT_MEASURED", "points", "", message)

@@ -1,0 +1,5 @@
+"""Solids from footprints, points and heights."""
+
+from cimkit.steps.reconstruct.lod import reconstruct
+
+__all__ = ["reconstruct"]

@@ -1,0 +1,262 @@
+"""Heights of buildings, by the best source there is, and their solids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from cimkit.kernels.grouping import group_rows, grouped_quantiles
+from cimkit.kernels.nearest_footprint import values_near_footprints
+from cimkit.steps.reconstruct.solid import extrude
+from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Terrain
+from cimkit.tables._columns import TEXT, FloatArray, IntArray, TextArray
+from cimkit.tables.coerce import as_footprints, as_points
+from cimkit.tables.pointcloud import BUILDING, GROUND, HIGH_NOISE, LOW_NOISE, WATER
+
+ROOF_POINTS_MIN = 3
+"""Fewer points on a roof are as likely a bird or a wall."""
+
+HEIGHT_MIN = 0.5
+"""Metres. A lower solid is no building but a roof that was measured at its foot."""
+
+GROUND_QUANTILE = 0.05
+"""Of the ground points around a building: its lowest side, without the noise below it."""
+
+ROOF_QUANTILES = (0.01, 0.5, 0.7, 0.99)
+"""Of `h_roof_min`, `h_roof_50p`, `h_roof_70p`, `h_roof_max`: one bird in a hundred is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeightRules:
+    """Parameters of `reconstruct`, with the meaning that they have in `cimkit.job.Job`.
+
+    `roof_classes` are the LAS classes that count as roof; None finds them by `find_roof_classes`.
+    """
+
+    roof_quantile: float = 0.7
+    storey_height: float = 3.0
+    default_height: float = 3.0
+    ground_radius: float = 4.0
+    ground_classes: tuple[int, ...] = (GROUND,)
+    roof_classes: tuple[int, ...] | None = None
+
+
+def reconstruct(
+    footprints: Any,
+    points: Any = None,
+    *,
+    building_of_point: IntArray | None = None,
+    terrain: Terrain | None = None,
+    rules: HeightRules | None = None,
+) -> tuple[Buildings, Models, list[Issue]]:
+    """White models (白模) at LoD1.2: each footprint raised from its ground to its roof.
+
+    Every footprint gets a solid. Its roof comes from points, else from its height attribute, else
+    from its number of storeys, else it is a flagged default; its ground from the ground points
+    around it, else from the terrain, else it is flagged as not measured.
+
+    Parameters
+    ----------
+    footprints : Footprints or GeoDataFrame
+    points : PointCloud or array, shape (n, 4), optional
+    building_of_point : int64 array, shape (n,), optional
+        From `cimkit.singulate`; required with `points`.
+    terrain : Terrain, optional
+    rules : HeightRules, optional
+
+    Returns
+    -------
+    buildings : Buildings
+        In the order of the footprints.
+    models : Models
+    issues : list of Issue
+
+    Notes
+    -----
+    Ground: 5 % quantile of the ground points within `ground_radius` of the footprint. Roof: the
+    quantile `roof_quantile` of the building's points, 0.7 by default as in the 3DBAG (Peters et
+    al. 2022, PFG 90, for its LoD1.2).
+
+    Examples
+    --------
+    >>> footprints = Footprints.from_polygons(["a"], [shapely.box(0, 0, 9, 9)], floors=[6])
+    >>> buildings, models, issues = reconstruct(footprints)
+    >>> buildings.height, buildings.height_source.tolist(), [issue.code for issue in issues]
+    (array([18.]), ['floors'], ['GROUND_NOT_MEASURED'])
+    """
+    footprints = as_footprints(footprints)
+    rules = rules or HeightRules()
+    cloud = None if points is None else as_points(points)
+    roof = _roof_points(cloud, building_of_point, len(footprints), rules)
+    h_ground, ground_source = _ground_heights(footprints, cloud, terrain, rules)
+    height, height_source, reason = _choose_heights(footprints, roof, h_ground, cloud, rules)
+    guessed = np.isnan(h_ground)
+    h_ground[guessed] = _guess_ground(roof, height, height_source, rules)[guessed]
+    ground_source[guessed & np.isfinite(h_ground)] = "guess"
+    h_ground[np.isnan(h_ground)] = 0.0
+    from_points = height_source == "points"
+    h_ground = np.round(h_ground, 3)
+    z_roof = np.where(from_points, roof.level, h_ground + np.where(from_points, 0, height))
+    z_roof = np.round(z_roof, 3)
+    n = len(footprints)
+    buildings = Buildings(
+        footprints.building_id,
+        np.full(n, "", TEXT),
+        h_ground,
+        ground_source,
+        *(np.round(column, 3) for column in roof.quantiles.T),
+        np.round(z_roof - h_ground, 3),
+        height_source,
+        np.full(n, "1.2", TEXT),
+        np.full(n, "extrusion", TEXT),
+        reason,
+        roof.n_points,
+        np.round(footprints.area, 3),
+    )
+    issues = _issues(buildings, with_cloud=cloud is not None)
+    return buildings, extrude(footprints, h_ground, z_roof), issues
+
+
+def find_roof_classes(
+    present: IntArray,
+    *,
+    building: tuple[int, ...] = (BUILDING,),
+    ground: tuple[int, ...] = (GROUND,),
+    noise: tuple[int, ...] = (LOW_NOISE, HIGH_NOISE),
+) -> tuple[int, ...]:
+    """Classes that count as roof in a cloud: those of buildings, else all but ground and noise.
+
+    Examples
+    --------
+    >>> find_roof_classes(np.array([1, 2, 6])), find_roof_classes(np.array([1, 2, 7, 9]))
+    ((6,), (1,))
+    """
+    known = np.intersect1d(present, building)
+    chosen = known if len(known) else np.setdiff1d(present, (*ground, *noise, WATER))
+    return tuple(int(value) for value in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Roofs:
+    """Roof points of the buildings, summed up; NaN without points."""
+
+    n_points: IntArray
+    quantiles: FloatArray
+    level: FloatArray
+
+
+def _roof_points(
+    cloud: PointCloud | None, building_of_point: IntArray | None, n: int, rules: HeightRules
+) -> _Roofs:
+    """Count and quantiles of each building's roof points."""
+    if cloud is None or building_of_point is None:
+        return _Roofs(np.zeros(n, np.int64), np.full((n, 4), np.nan), np.full(n, np.nan))
+    classes = rules.roof_classes
+    if classes is None:
+        present = np.unique(cloud.classification)
+        classes = find_roof_classes(present, ground=rules.ground_classes)
+    is_roof = np.isin(cloud.classification, classes)
+    rows, borders = group_rows(np.where(is_roof, building_of_point, -1), n)
+    wanted = np.array([*ROOF_QUANTILES, rules.roof_quantile])
+    found = grouped_quantiles(cloud.z, rows, borders, wanted)
+    return _Roofs(np.diff(borders), found[:, :4], found[:, 4])
+
+
+def _ground_heights(
+    footprints: Footprints,
+    cloud: PointCloud | None,
+    terrain: Terrain | None,
+    rules: HeightRules,
+) -> tuple[FloatArray, TextArray]:
+    """Ground height of each building and where it is from; NaN where it was not measured."""
+    n = len(footprints)
+    height, source = np.full(n, np.nan), np.full(n, "none", TEXT)
+    if terrain is not None and n:
+        inner = shapely.get_coordinates(shapely.point_on_surface(footprints.polygons()))
+        height = terrain.sample(inner[:, 0], inner[:, 1])
+        source[np.isfinite(height)] = "terrain"
+    if cloud is not None:
+        soil = cloud.take(np.isin(cloud.classification, rules.ground_classes))
+        rows, borders = values_near_footprints(soil.x, soil.y, footprints, rules.ground_radius)
+        near = grouped_quantiles(soil.z, rows, borders, np.array([GROUND_QUANTILE]))[:, 0]
+        here = np.isfinite(near)
+        height[here], source[here] = near[here], "points"
+    return height, source
+
+
+def _choose_heights(
+    footprints: Footprints,
+    roof: _Roofs,
+    h_ground: FloatArray,
+    cloud: PointCloud | None,
+    rules: HeightRules,
+) -> tuple[FloatArray, TextArray, TextArray]:
+    """Height above ground (NaN where the ground is unknown), its source, and why not points."""
+    n = len(footprints)
+    enough = roof.n_points >= ROOF_POINTS_MIN
+    low = enough & (roof.level - h_ground < HEIGHT_MIN)
+    reason = np.full(n, "", TEXT)
+    if cloud is not None:
+        reason[roof.n_points == 0] = "NO_ROOF_POINTS"
+        reason[(roof.n_points > 0) & ~enough] = "FEW_ROOF_POINTS"
+        reason[low] = "ROOF_BELOW_GROUND"
+    height = np.full(n, rules.default_height)
+    source = np.full(n, "default", TEXT)
+    for column, name in (
+        (footprints.floors * rules.storey_height, "floors"),
+        (footprints.height, "attribute"),
+    ):
+        known = column >= HEIGHT_MIN
+        height[known], source[known] = column[known], name
+    measured = enough & ~low
+    height[measured] = (roof.level - h_ground)[measured]
+    source[measured] = "points"
+    return height, source, reason
+
+
+def _guess_ground(
+    roof: _Roofs, height: FloatArray, source: TextArray, rules: HeightRules
+) -> FloatArray:
+    """Where no ground was measured: below the lowest point of the building, NaN without points.
+
+    At least one storey below the roof, for a cloud of roofs alone would give flat boxes; or as far
+    below it as the attributes say.
+    """
+    storey = np.where(source == "points", rules.storey_height, height)
+    lowest = np.fmin(roof.quantiles[:, 0], roof.level - storey)
+    return np.where(roof.n_points >= ROOF_POINTS_MIN, lowest, np.nan)
+
+
+def _issues(buildings: Buildings, *, with_cloud: bool) -> list[Issue]:
+    """One row for each building whose height or ground is not measured although it could be."""
+    issues = []
+    texts = {
+        "NO_ROOF_POINTS": "no point of the cloud lies on it",
+        "FEW_ROOF_POINTS": f"fewer than {ROOF_POINTS_MIN} points lie on it",
+        "ROOF_BELOW_GROUND": f"its points lie less than {HEIGHT_MIN} m above its ground",
+    }
+    for name, source, ground_source, reason in zip(
+        buildings.building_id.tolist(),
+        buildings.height_source.tolist(),
+        buildings.ground_source.tolist(),
+        buildings.reason.tolist(),
+        strict=True,
+    ):
+        if reason:
+            message = f"{texts[reason]}; its height is from: {source}"
+            issues.append(Issue("WARNING", reason, "buildings", name, message))
+        if source == "default":
+            message = "no points, height or storeys: it has the default height"
+            issues.append(Issue("WARNING", "HEIGHT_DEFAULT", "buildings", name, message))
+        if with_cloud and ground_source in ("guess", "none"):
+            message = (
+                f"no ground point near it, no terrain; its ground is from: {ground_source}"
+            )
+            issues.append(Issue("WARNING", "GROUND_NOT_MEASURED", "buildings", name, message))
+    if not with_cloud and (buildings.ground_source == "none").any():
+        message = "no ground heights were given: buildings stand at height 0"
+        issues.append(Issue("WARNING", "GROUND_NOT_MEASURED", "city", "", message))
+    return issues

@@ -1,0 +1,152 @@
+"""CityJSON text sequences (CityJSONSeq): one JSON text a line, one building a line.
+
+Specification: CityJSON 2.0.1, with the text sequences of its chapter 9.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyproj
+
+from cimkit.tables import Buildings, Models
+from cimkit.tables.models import ROOF_SURFACE, SURFACE_NAMES
+
+SCALE = 0.001
+"""Metres: model coordinates are whole millimetres."""
+
+_OPENGIS = "https://www.opengis.net/def/crs"
+
+
+def cityjson_header(
+    crs: str, bounds: tuple[float, float, float, float]
+) -> tuple[bytes, IntXYZ]:
+    """First line of a file, and the whole metres that all its vertices are relative to.
+
+    Parameters
+    ----------
+    crs : str
+        Working CRS; compound ones are named by both codes.
+    bounds : tuple of float
+        (xmin, ymin, xmax, ymax) of the whole city.
+    """
+    base = math.floor(bounds[0]), math.floor(bounds[1]), 0
+    header = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [SCALE] * 3, "translate": list(base)},
+        "metadata": {"referenceSystem": reference_system(crs)},
+        "CityObjects": {},
+        "vertices": [],
+    }
+    return _line(header), base
+
+
+IntXYZ = tuple[int, int, int]
+
+
+def cityjson_features(
+    buildings: Buildings, models: Sequence[Models], base: IntXYZ
+) -> Iterator[bytes]:
+    """One line for each building: LoD0 and the solids of all levels of detail.
+
+    Parameters
+    ----------
+    buildings : Buildings
+    models : sequence of Models
+        Each in the order of `buildings`.
+    base : tuple of int
+        From `cityjson_header`.
+
+    Yields
+    ------
+    bytes
+        A line with its end.
+    """
+    frame = buildings.to_pandas().drop(columns="building_id")
+    # LoD0 is the roof outline of the simplest solid, at its height.
+    columns = {name: column.tolist() for name, column in frame.items()}
+    for row, name in enumerate(buildings.building_id.tolist()):
+        vertices: list[list[int]] = []
+        geometry = [
+            part for model in models for part in _geometries(model, row, base, vertices)
+        ]
+        attributes = {key: _value(column[row]) for key, column in columns.items()}
+        thing = {"type": "Building", "attributes": attributes, "geometry": geometry}
+        yield _line(
+            {
+                "type": "CityJSONFeature",
+                "id": name,
+                "CityObjects": {name: thing},
+                "vertices": vertices,
+            }
+        )
+
+
+def reference_system(crs: str) -> str:
+    """Name of the CRS as OGC writes it.
+
+    Examples
+    --------
+    >>> reference_system("EPSG:7415")
+    'https://www.opengis.net/def/crs/EPSG/0/7415'
+    >>> reference_system("EPSG:4546+5737")
+    'https://www.opengis.net/def/crs-compound?1=https://www.opengis.net/def/crs/EPSG/0/4546&2=https://www.opengis.net/def/crs/EPSG/0/5737'
+    """
+    found = pyproj.CRS.from_user_input(crs)
+    if found.to_epsg():
+        return f"{_OPENGIS}/EPSG/0/{found.to_epsg()}"
+    codes = [part.to_epsg() for part in found.sub_crs_list]
+    if codes and all(codes):
+        parts = [f"{n}={_OPENGIS}/EPSG/0/{code}" for n, code in enumerate(codes, 1)]
+        return f"{_OPENGIS}-compound?{'&'.join(parts)}"
+    return found.to_string()
+
+
+def _geometries(
+    models: Models, row: int, base: IntXYZ, vertices: list[list[int]]
+) -> list[dict[str, Any]]:
+    """The solid of one building, before it LoD0 where it is the first; adds its vertices."""
+    first, last = models.vertex_offsets[row], models.vertex_offsets[row + 1]
+    shift = len(vertices) - first
+    whole = np.rint((models.vertices[first:last] - base) / SCALE).astype(np.int64)
+    faces = range(models.solid_offsets[row], models.solid_offsets[row + 1])
+    boundaries = [
+        [
+            (
+                models.ring_vertex[models.ring_offsets[r] : models.ring_offsets[r + 1]] + shift
+            ).tolist()
+            for r in range(models.face_offsets[face], models.face_offsets[face + 1])
+        ]
+        for face in faces
+    ]
+    semantics = models.semantics[faces.start : faces.stop].tolist()
+    roofs = [
+        part for part, kind in zip(boundaries, semantics, strict=True) if kind == ROOF_SURFACE
+    ]
+    lowest = [] if vertices else [{"type": "MultiSurface", "lod": "0", "boundaries": roofs}]
+    vertices += whole.tolist()
+    solid = {
+        "type": "Solid",
+        "lod": models.lod,
+        "boundaries": [boundaries],
+        "semantics": {
+            "surfaces": [{"type": name} for name in SURFACE_NAMES],
+            "values": [semantics],
+        },
+    }
+    return [*lowest, solid]
+
+
+def _value(value: Any) -> Any:
+    """NaN becomes null: JSON knows no NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"

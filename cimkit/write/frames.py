@@ -1,0 +1,97 @@
+"""Tables as layers of a GeoPackage, and the terrain as a GeoTIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import rasterio
+from rasterio.transform import Affine
+from rasterio.windows import Window
+
+from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Terrain
+
+_CLOCK = "1970-01-01T00:00:00.000Z"
+"""GeoPackage keeps the time of each layer's last change; the same input must give the same bytes."""
+
+_STRIPE_ROWS = 256
+"""Rows of the terrain that are written at once."""
+
+
+def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
+    """Write frames as layers; frames without geometry become plain tables.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist.
+    layers : dict of str to DataFrame or GeoDataFrame
+    """
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _CLOCK})
+    for name, frame in layers.items():
+        kind = {} if isinstance(frame, gpd.GeoDataFrame) else {"geometry_type": None}
+        if isinstance(frame, gpd.GeoDataFrame):
+            kind = {"geometry_type": "Point" if name == "addresses" else "Polygon"}
+        pyogrio.write_dataframe(
+            frame, path, layer=name, driver="GPKG", append=path.exists(), **kind
+        )
+
+
+def building_frame(
+    footprints: Footprints, buildings: Buildings, address: Sequence[str]
+) -> gpd.GeoDataFrame:
+    """Layer ``buildings``: all attributes, the primary address, the cleaned footprint."""
+    frame = buildings.to_pandas().assign(address=list(address), floors=footprints.floors)
+    return gpd.GeoDataFrame(frame, geometry=list(footprints.polygons()), crs=footprints.crs)
+
+
+def address_frame(addresses: Addresses, links: Links) -> gpd.GeoDataFrame:
+    """Layer ``addresses``: the address, its place, whether it is linked and why not."""
+    frame = addresses.to_geopandas()
+    reason = dict(zip(links.unlinked_id.tolist(), links.unlinked_reason.tolist(), strict=True))
+    ids = addresses.address_id.tolist()
+    state = ["unlinked" if name in reason else "linked" for name in ids]
+    return frame.assign(link_state=state, link_reason=[reason.get(name, "") for name in ids])
+
+
+def issue_frame(issues: Sequence[Issue]) -> pd.DataFrame:
+    """Layer ``issues``."""
+    return pd.DataFrame(list(issues), columns=list(Issue._fields), dtype=object)
+
+
+def write_terrain(path: Path, terrain: Terrain) -> None:
+    """Write the terrain as a tiled, compressed GeoTIFF, north up, NaN where unknown.
+
+    Parameters
+    ----------
+    path : Path
+    terrain : Terrain
+    """
+    rows, columns = terrain.z.shape
+    north = terrain.y0 + rows * terrain.cell
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "width": columns,
+        "height": rows,
+        "count": 1,
+        "dtype": "float32",
+        "crs": rasterio.crs.CRS.from_user_input(terrain.crs) if terrain.crs else None,
+        "transform": Affine(terrain.cell, 0, terrain.x0, 0, -terrain.cell, north),
+        "nodata": float("nan"),
+        "tiled": True,
+        "compress": "deflate",
+        "predictor": 3,
+        "bigtiff": "if_safer",
+    }
+    with rasterio.open(path, "w", **profile) as file:
+        for start in range(0, rows, _STRIPE_ROWS):
+            stop = min(start + _STRIPE_ROWS, rows)
+            part = terrain.z[rows - stop : rows - start][::-1]
+            file.write(
+                np.ascontiguousarray(part), 1, window=Window(0, start, columns, stop - start)
+            )

@@ -1,0 +1,133 @@
+"""Where a city stands on the ellipsoid: from its CRS to earth-centred coordinates, exactly."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+import pyproj.network
+
+from cimkit.errors import CrsError
+
+if TYPE_CHECKING:
+    from cimkit.tables._columns import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The root frame of a tileset: metres east, north and up of one place on WGS 84.
+
+    Parameters
+    ----------
+    crs : str
+        Working CRS of the city, projected; the vertical part of a compound one is not used.
+    undulation : float
+        Height of the vertical datum above the ellipsoid (高程异常), metres; added to heights.
+    origin : tuple of 3 float
+        Place of the frame in `crs`. Take whole kilometres: then the tiles of a city that grows
+        at its edge keep their bytes.
+
+    Raises
+    ------
+    CrsError
+        If `crs` is unknown or not projected in metres, or does not cover the origin.
+
+    Notes
+    -----
+    Each vertex goes through longitude, latitude and ellipsoidal height. A flat city would stand
+    7.8 m above the ellipsoid 10 km from its origin (d² / 2R).
+
+    East, north and up at longitude l and latitude b are (-sin l, cos l, 0),
+    (-sin b cos l, -sin b sin l, cos b) and (cos b cos l, cos b sin l, sin b): IOGP Guidance
+    Note 373-7-2, geocentric/topocentric conversion (EPSG method 9836).
+
+    Only grids that are installed beside PROJ are used, never the network, and one coordinate
+    operation serves all points: that of the origin.
+
+    Examples
+    --------
+    >>> placement = Placement("EPSG:4546+5737", 0.0, (500_000.0, 3_000_000.0, 0.0))
+    >>> placement.to_root(np.array([[500_000.0, 3_010_000.0, 0.0]])).round(1) + 0.0
+    array([[ 0.000e+00,  1.000e+04, -7.900e+00]])
+    """
+
+    crs: str
+    undulation: float
+    origin: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        _root_frame(self)
+
+    def to_ecef(self, xyz: FloatArray) -> FloatArray:
+        """Earth-centred coordinates (EPSG:4978) of places in `crs`, both of shape (n, 3)."""
+        if not len(xyz):
+            return np.empty((0, 3))
+        if len(xyz) == 1:  # pyproj takes an array of one for a number, which NumPy deprecates
+            return self.to_ecef(np.repeat(xyz, 2, axis=0))[:1]
+        lon, lat = _to_geodetic(self.crs, self.origin[:2]).transform(xyz[:, 0], xyz[:, 1])
+        ecef = np.column_stack(
+            _to_geocentric().transform(lon, lat, xyz[:, 2] + self.undulation)
+        )
+        if not np.isfinite(ecef).all():
+            raise CrsError(f"{self.crs}: coordinates lie outside what this CRS can map")
+        return ecef
+
+    def to_root(self, xyz: FloatArray) -> FloatArray:
+        """Coordinates in the root frame of places in `crs`, both of shape (n, 3)."""
+        origin, axes = _root_frame(self)
+        return np.asarray((self.to_ecef(xyz) - origin) @ axes)
+
+    @property
+    def root_transform(self) -> list[float]:
+        """The 16 numbers, column by column, that take the root frame to EPSG:4978."""
+        origin, axes = _root_frame(self)
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = axes, origin
+        return [float(value) for value in matrix.T.ravel()]
+
+
+@functools.lru_cache(maxsize=8)
+def _root_frame(placement: Placement) -> tuple[FloatArray, FloatArray]:
+    """Origin in EPSG:4978, and the axes east, north, up as columns."""
+    transformer = _to_geodetic(placement.crs, placement.origin[:2])
+    lon, lat = np.radians(transformer.transform(*placement.origin[:2]))
+    (sin_l, cos_l), (sin_b, cos_b) = (np.sin(lon), np.cos(lon)), (np.sin(lat), np.cos(lat))
+    east = [-sin_l, cos_l, 0.0]
+    north = [-sin_b * cos_l, -sin_b * sin_l, cos_b]
+    up = [cos_b * cos_l, cos_b * sin_l, sin_b]
+    return placement.to_ecef(np.array([placement.origin]))[0], np.column_stack(
+        [east, north, up]
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _to_geodetic(crs: str, place: tuple[float, float]) -> pyproj.Transformer:
+    """From the horizontal part of a CRS to longitude and latitude, as done at one place."""
+    try:
+        horizontal = pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise CrsError(
+            f"{crs!r} is no known CRS", hint="Name one as EPSG:4546+5737."
+        ) from error
+    if horizontal.is_compound:
+        horizontal = horizontal.sub_crs_list[0]
+    if not horizontal.is_projected or horizontal.axis_info[0].unit_name != "metre":
+        raise CrsError(f"{crs}: tiles need a projected CRS in metres, as EPSG:4546+5737")
+    networked = pyproj.network.is_network_enabled()  # type: ignore[attr-defined]
+    pyproj.network.set_network_enabled(active=False)  # type: ignore[attr-defined]
+    try:
+        transformer = pyproj.Transformer.from_crs(horizontal, "EPSG:4326", always_xy=True)
+        if not np.isfinite(transformer.transform(*place)).all():
+            raise CrsError(f"{crs}: the place {place} lies outside what this CRS can map")
+        return transformer.get_last_used_operation()
+    finally:
+        pyproj.network.set_network_enabled(active=networked)  # type: ignore[attr-defined]
+
+
+@functools.lru_cache(maxsize=1)
+def _to_geocentric() -> pyproj.Transformer:
+    """From longitude, latitude and height on WGS 84 to EPSG:4978."""
+    return pyproj.Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)

@@ -1,0 +1,142 @@
+"""Tables that one worker leaves for another during a build, in the build's own work folder.
+
+Plain arrays without pickles. Nothing here outlives the build, so the layout is free to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cimkit.tables import Models, PointCloud, Terrain
+from cimkit.tables._columns import IntArray, TextArray
+from cimkit.tables.groundsums import GroundSums
+
+_POINT = np.dtype([("x", "<f8"), ("y", "<f8"), ("z", "<f8"), ("classification", "u1")])
+_MODEL_ARRAYS = (
+    "vertices",
+    "vertex_offsets",
+    "ring_vertex",
+    "ring_offsets",
+    "face_offsets",
+    "solid_offsets",
+    "semantics",
+)
+
+
+def append_points(folder: str | Path, name: str, cloud: PointCloud) -> None:
+    """Add points to the file `name` of a folder; only one process may write a file."""
+    packed = np.empty(len(cloud), dtype=_POINT)
+    for field in _POINT.names or ():
+        packed[field] = getattr(cloud, field)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with Path(folder, name).open("ab") as file:
+        packed.tofile(file)
+
+
+def load_points(folder: str | Path, crs: str) -> tuple[PointCloud, IntArray]:
+    """All points of a folder and the number of the file that each is from, files by name."""
+    parts = [np.fromfile(path, dtype=_POINT) for path in sorted(Path(folder).glob("*"))]
+    packed = np.concatenate(parts) if parts else np.empty(0, dtype=_POINT)
+    source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return PointCloud(*(packed[field] for field in _POINT.names or ()), crs), source
+
+
+def save_sums(path: str | Path, sums: GroundSums) -> None:
+    """Keep the ground sums of one file."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    place = np.array([sums.first_row, sums.first_column])
+    np.savez(path, place=place, cell=sums.cell, total=sums.total, count=sums.count)
+
+
+def load_sums(paths: Sequence[str | Path]) -> Iterator[GroundSums]:
+    """The ground sums of several files, one at a time."""
+    for path in paths:
+        with np.load(path) as arrays:
+            row, column = arrays["place"].tolist()
+            yield GroundSums(
+                row, column, float(arrays["cell"]), arrays["total"], arrays["count"]
+            )
+
+
+def save_terrain(folder: str | Path, terrain: Terrain) -> None:
+    """Keep a terrain so that workers can map it into memory."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    np.save(Path(folder, "z.npy"), terrain.z)
+    np.save(Path(folder, "measured.npy"), terrain.measured)
+    np.save(Path(folder, "place.npy"), np.array([terrain.x0, terrain.y0, terrain.cell]))
+
+
+def load_terrain_window(
+    folder: str | Path, bounds: tuple[float, float, float, float], crs: str
+) -> Terrain:
+    """The part of a kept terrain that heights within `bounds` depend on."""
+    x0, y0, cell = np.load(Path(folder, "place.npy")).tolist()
+    z = np.load(Path(folder, "z.npy"), mmap_mode="r")
+    measured = np.load(Path(folder, "measured.npy"), mmap_mode="r")
+    return Terrain(z, measured, x0, y0, cell, crs).window(bounds)
+
+
+def save_models(path: str | Path, models: Models) -> None:
+    """Keep the models of one block, without their identifiers."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    arrays = {name: getattr(models, name) for name in _MODEL_ARRAYS}
+    np.savez(path, lod=np.array(models.lod), **arrays)
+
+
+def load_stored(
+    parts: Sequence[tuple[str, TextArray, IntArray]], order: IntArray, crs: str
+) -> Models:
+    """Models of chosen buildings out of several blocks.
+
+    Parameters
+    ----------
+    parts : sequence of (path, building_id of all models there, rows to take)
+    order : int64 array
+        Row of each wanted model among those taken, one part after the other.
+    crs : str
+    """
+    taken = []
+    for path, building_id, rows in parts:
+        with np.load(path) as arrays:
+            columns = {name: arrays[name] for name in _MODEL_ARRAYS}
+            taken.append(Models(building_id, str(arrays["lod"]), crs=crs, **columns).take(rows))
+    return Models.concatenate(taken).take(order)
+
+
+def save_lines(path: str | Path, lines: Iterator[bytes]) -> list[int]:
+    """Write lines and return their sizes."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(path).open("wb") as file:
+        return [file.write(line) for line in lines]
+
+
+def merge_lines(
+    out: str | Path,
+    head: bytes,
+    files: Sequence[str | Path],
+    file_of_line: IntArray,
+    sizes: IntArray,
+) -> None:
+    """Write lines of several files into one, in a new order.
+
+    Parameters
+    ----------
+    out : str or Path
+    head : bytes
+        First line.
+    files : sequence of path
+        Each holds some of the lines, in the new order among themselves.
+    file_of_line, sizes : int64 array, shape (n_lines,)
+        Where each line is, in the new order, and how long it is.
+    """
+    at = np.zeros(len(files), dtype=np.int64)
+    with Path(out).open("wb") as target:
+        target.write(head)
+        for number, size in zip(file_of_line.tolist(), sizes.tolist(), strict=True):
+            with Path(files[number]).open("rb") as source:
+                source.seek(at[number])
+                target.write(source.read(size))
+            at[number] += size

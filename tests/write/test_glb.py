@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from cimkit.check.solids import check_solids
+from cimkit.check.tileset import check_tileset
+from cimkit.errors import TableError
+from cimkit.read.tileset import read_tileset
+from cimkit.tables import Models
+from cimkit.tables._columns import TEXT
+from cimkit.write.glb import STEP_MAX, encode_glb
+from tests.extruded import CORNER, PLACEMENT, boxes, extrude, write_tiles
+
+JS = Path(__file__).parent.parent / "js"
+
+
+def encode(city, placement=PLACEMENT):
+    return encode_glb(city.models, city.buildings, city.address, placement)
+
+
+def read(tmp_path, city, placement=PLACEMENT):
+    """One tile as a client reads it; the whole tileset must pass its checks."""
+    path = write_tiles(tmp_path, city, tile_buildings=100_000, placement=placement)
+    contents = read_tileset(path)
+    assert check_tileset(contents) == []
+    return contents.load(str(contents.uri[0]))
+
+
+def document(data):
+    size = struct.unpack_from("<I", data, 12)[0]
+    return json.loads(data[20 : 20 + size])
+
+
+@pytest.fixture(scope="session")
+def validator():
+    """The glTF validator of Khronos, run by node."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        reason = "node and npm are not there: install nodejs and npm"
+        if os.environ.get("CIMKIT_REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    if not (JS / "node_modules" / "gltf-validator").is_dir():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=JS, check=True)
+
+    def validate(files):
+        call = ["node", str(JS / "validate_glb.mjs"), *map(str, sorted(files))]
+        return json.loads(subprocess.run(call, capture_output=True, check=True).stdout)
+
+    return validate
+
+
+CLEAN = {"errors": 0, "warnings": 0, "messages": []}
+
+
+def test_a_city_passes_the_validator_of_khronos(tmp_path, validator):
+    write_tiles(tmp_path, boxes(400), tile_buildings=50)
+    assert validator(tmp_path.glob("*.glb")) == CLEAN
+
+
+def test_the_validator_does_find_a_fault(tmp_path, validator):
+    data = encode(boxes(1)).data
+    (tmp_path / "cut.glb").write_bytes(data[:-8])
+    assert validator([tmp_path / "cut.glb"])["errors"] > 0
+
+
+@pytest.mark.parametrize(
+    "city",
+    [
+        pytest.param(boxes(1), id="one building"),
+        pytest.param(boxes(20, pitch=500), id="wide, so float positions"),
+        pytest.param(boxes(2500, pitch=12), id="more than 65,535 vertices"),
+        pytest.param(boxes(4)._replace(address=np.array([""] * 4, TEXT)), id="no address"),
+    ],
+)
+def test_each_layout_passes_the_validator_of_khronos(tmp_path, validator, city):
+    (tmp_path / "a.glb").write_bytes(encode(city).data)
+    assert validator([tmp_path / "a.glb"]) == CLEAN
+
+
+@pytest.mark.parametrize("pitch", [30, 2_000], ids=["quantized", "float"])
+def test_vertices_come_back_within_half_a_step(tmp_path, pitch):
+    city = boxes(40, pitch=pitch)
+    content = read(tmp_path, city)
+    expected = PLACEMENT.to_root(city.models.vertices)
+    if pitch == 30:
+        assert 0 < content.step <= STEP_MAX
+        tolerance = content.step / 2 * 1.0001
+    else:
+        assert content.step == 0
+        tolerance = 14_000 * 2**-24  # half a unit of float32 in a tile of 14 km
+    near = np.abs(expected[:, None] - content.positions[None]).max(axis=2).min(axis=1)
+    assert near.max() <= tolerance
+    assert len(np.unique(content.positions, axis=0)) == len(expected)
+
+
+def test_box_is_tight(tmp_path):
+    city = boxes(40)
+    box = np.array(encode(city).box)
+    positions = read(tmp_path, city).positions
+    np.testing.assert_allclose(box[:3] - box[3::4], positions.min(axis=0), atol=1e-9)
+    np.testing.assert_allclose(box[:3] + box[3::4], positions.max(axis=0), atol=1e-9)
+
+
+def test_properties_come_back(tmp_path):
+    city = boxes(9)
+    content = read(tmp_path, city)
+    row_of = {name: row for row, name in enumerate(city.buildings.building_id.tolist())}
+    rows = [row_of[name] for name in content.properties["building_id"].tolist()]
+    buildings, found = city.buildings.take(np.array(rows)), content.properties
+    assert found["code"].tolist() == buildings.code.tolist()
+    assert found["address"].tolist() == city.address[rows].tolist()
+    np.testing.assert_array_equal(found["height"], buildings.height.astype("f4"))
+    np.testing.assert_array_equal(found["h_ground"], buildings.h_ground.astype("f4"))
+    names = [content.enums["height_source"][value] for value in found["height_source"].tolist()]
+    assert names == buildings.height_source.tolist()
+    assert {content.enums["lod"][value] for value in found["lod"].tolist()} == {"LoD1.2"}
+
+
+def test_each_vertex_belongs_to_its_building_and_looks_away_from_it(tmp_path):
+    city = extrude([shapely.box(x, 0, x + 10, 8) for x in (0, 50, 100)], 6.0)
+    content = read(tmp_path, city)
+    for feature in range(3):
+        own = content.feature == feature
+        xyz = content.positions[own] - content.positions[own].mean(axis=0)
+        assert np.abs(xyz).max() < 5.1
+        assert ((xyz * content.normals[own]).sum(axis=1) > 2.9).all()
+
+
+def test_solids_stay_closed_where_details_are_smaller_than_a_step(tmp_path):
+    """A 2 mm notch and a 3 mm wall in a tile of 600 m, where a step is 9 mm."""
+    slit = shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 9), (5, 8.998), (4.998, 9), (0, 9)])
+    ring = shapely.box(600, 0, 609, 9) - shapely.box(600.003, 0.003, 608.9, 8.9)
+    content = read(tmp_path, extrude([slit, ring], 5.0))
+    assert 0.008 < content.step < 0.01
+
+
+def test_wide_tiles_keep_small_buildings_in_shape(tmp_path):
+    """60 km as 16-bit steps would be 0.9 m each."""
+    city = extrude([shapely.box(x, 0, x + 2, 2) for x in (0, 60_000)], 2.5)
+    content = read(tmp_path, city)
+    low = content.positions[content.feature == 0]
+    np.testing.assert_allclose(np.ptp(low, axis=0), [2, 2, 2.5], atol=0.01)
+
+
+def test_more_buildings_than_a_short_can_count(tmp_path):
+    one, n = extrude([shapely.box(0, 0, 5, 5)], 9.0).models, 65_537
+    rows = np.arange(n)
+    shift = np.column_stack([rows % 256 * 8.0, rows // 256 * 8.0, np.zeros(n)])
+    models = Models(
+        np.array([str(row) for row in rows], TEXT),
+        "1.2",
+        (one.vertices + shift[:, None] + [*CORNER, 0]).reshape(-1, 3),
+        np.arange(n + 1) * 8,
+        (one.ring_vertex + rows[:, None] * 8).ravel(),
+        np.arange(6 * n + 1) * 4,
+        np.arange(6 * n + 1),
+        np.arange(n + 1) * 6,
+        np.tile(one.semantics, n),
+    )
+    buildings = extrude([shapely.box(0, 0, 5, 5)], 9.0).buildings.take(np.zeros(1, int))
+    many = type(buildings)(
+        models.building_id,
+        *(
+            np.repeat(getattr(buildings, name), n)
+            for name in buildings.__slots__  # type: ignore[attr-defined]
+            if name != "building_id"
+        ),
+    )
+    tile = encode_glb(models, many, np.full(n, "", TEXT), PLACEMENT)
+    accessors = document(tile.data)["accessors"]
+    assert accessors[1]["componentType"] == 5126
+    (tmp_path / tile.uri).write_bytes(tile.data)
+    write_tiles(tmp_path, boxes(1))
+    content = read_tileset(tmp_path).load(tile.uri)
+    np.testing.assert_array_equal(np.unique(content.feature), rows)
+
+
+def test_the_same_city_gives_the_same_bytes():
+    tile = encode(boxes(30))
+    assert tile == encode(boxes(30))
+    assert tile.uri != encode(boxes(30, seed=1)).uri
+
+
+def test_layout_is_what_clients_need():
+    found = document(encode(boxes(3)).data)
+    (primitive,) = found["meshes"][0]["primitives"]
+    assert len(found["nodes"]) == len(found["meshes"]) == len(found["materials"]) == 1
+    assert found["bufferViews"][0]["byteStride"] == 16
+    assert {a["componentType"] for a in found["accessors"]} == {5120, 5123}
+    assert primitive["extensions"]["EXT_mesh_features"]["featureIds"] == [
+        {"featureCount": 3, "attribute": 0, "propertyTable": 0}
+    ]
+    assert all(view["byteOffset"] % 8 == 0 for view in found["bufferViews"])
+    table = found["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
+    assert list(table["properties"]) == [
+        "building_id",
+        "code",
+        "address",
+        "h_ground",
+        "height",
+        "height_source",
+        "lod",
+    ]
+
+
+def test_a_column_without_text_is_left_out():
+    city = boxes(3)
+    bare = city._replace(address=np.array(["", "", ""], TEXT))
+    table = document(encode(bare).data)["extensions"]["EXT_structural_metadata"]
+    assert "address" not in table["propertyTables"][0]["properties"]
+
+
+def test_real_buildings_pass_everything(tmp_path, real_data, validator):
+    """Outlines of Delft as blocks, at their place on the ellipsoid."""
+    import geopandas as gpd
+
+    from cimkit.write.placement import Placement
+
+    outlines = gpd.read_file(real_data / "delft_centre" / "bgt.gpkg", layer="pand")
+    shapes = [s for s in outlines.force_2d().explode().geometry if s.is_valid and s.area > 1]
+    city = extrude(shapes, 8.0, crs="EPSG:7415")
+    assert check_solids(city.models) == []
+    placement = Placement("EPSG:7415", 43.0, (84_500.0, 447_500.0, 0.0))
+    read(tmp_path, city, placement)
+    assert validator(tmp_path.glob("*.glb")) == CLEAN
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c._replace(address=c.address[:2]), "same rows"),
+        (lambda c: c._replace(buildings=c.buildings.take(np.array([1, 0, 2]))), "same rows"),
+        (lambda c: c._replace(models=c.models.take(np.array([], dtype=int))), "same rows"),
+        (
+            lambda c: c._replace(buildings=replace(c.buildings, lod=["1.2", "3.0", "1.2"])),
+            "lod: '3.0'",
+        ),
+        (
+            lambda c: c._replace(buildings=c.buildings.replace(height_source=["guess"] * 3)),
+            "height_source: 'guess'",
+        ),
+    ],
+    ids=["address", "order", "empty", "lod", "source"],
+)
+def test_rows_that_do_not_belong_together_are_refused(change, message):
+    with pytest.raises(TableError, match=message):
+        encode(change(boxes(3)))
