@@ -97,7 +97,7 @@ class Job:
     ellipsoidal: bool = False
     storey_height: float = 3.0
     default_height: float = 3.0
-    roof_quantile: float = 0.7
+    roof_quantile: float = 0.6
     ground_radius: float = 4.0
     terrain_cell: float = 1.0
     ground_classes: tuple[int, ...] = (2,)

@@ -1,9 +1,9 @@
 """Two-dimensional BeiDou grid location code (北斗网格位置码, GB/T 39409-2020).
 
-The globe is cut ten times, from sheets of 6° x 4° down to cells of 1/2048 second (1.5 cm). A code
-is prefix-nested: cut off at the length of a level it names the parent cell, so the order of codes
-is an order in space. All four hemispheres are mirrored: cells are counted away from the equator
-and the prime meridian.
+The globe is cut ten times, from sheets of 6° x 4° down to cells of 1/2048 second (1.5 cm). Cut
+off at the length of a coarser level, a code names the parent cell, so the order of codes is an
+order in space. All four hemispheres are mirrored: cells are counted away from the equator and
+the prime meridian.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def beidou_code(lon: ArrayLike, lat: ArrayLike, level: int = 10) -> TextArray:
     Notes
     -----
     GB/T 39409-2020, formulas B.1 to B.4, in whole cells of level 10. A cell holds its edges
-    nearest the equator and the prime meridian; both of these count as N and E, and the date line
-    as part of the last cell of either side. A float rarely equals the edge that it is meant to be
-    (116.1° is a whole minute); it is taken as on the edge where it is the float nearest to it.
+    nearest the equator and the prime meridian; both of these count as N and E, and the date
+    line as part of the last cell of either side. A float rarely equals the edge that it stands
+    for (116.1° is a whole minute); it counts as on the edge if no other float is nearer to it.
 
     Examples
     --------
@@ -120,8 +120,8 @@ def beidou_corner(code: str | Iterable[str]) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     lon, lat : float64 array, shape (n,)
-        Degrees in CGCS2000. `beidou_code` of the corner gives the code again, except for southern
-        and western cells on the equator and the prime meridian, which belong to N and E.
+        Degrees in CGCS2000. `beidou_code` of the corner gives the code again, except for the
+        southern and western cells at the equator and the prime meridian: these are N and E.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def _units(degrees: FloatArray) -> NDArray[np.int32]:
     neighbour of it; the division, rounded correctly, gives the float nearest to each edge.
     """
     size = np.abs(degrees)
-    cell = np.floor(size * UNITS)
+    cell: FloatArray = np.floor(size * UNITS)
     cell += (cell + 1) / UNITS <= size
     cell -= cell / UNITS > size
     return cell.astype(np.int32)

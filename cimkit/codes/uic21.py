@@ -104,7 +104,7 @@ def parse(code: str) -> BuildingCode:
     return BuildingCode(text[:6], text[6:12], text[12:15], int(text[15:21]))
 
 
-def validate(code: str) -> list[str]:
+def validate(code: object) -> list[str]:
     """What is wrong with a code; nothing if it is valid.
 
     Examples
@@ -134,7 +134,7 @@ def validate(code: str) -> list[str]:
 
 
 def with_check(code: str) -> str:
-    """The code as it stands on a plate (门楼牌), followed by check digits (ISO/IEC 7064 MOD 97-10).
+    """The code as it stands on a plate (门楼牌), with two check digits (MOD 97-10).
 
     Examples
     --------

@@ -235,14 +235,13 @@ def _is_inside(xy: FloatArray, crs: CRS) -> BoolArray:
     """Places in the area of use of a CRS, widened by the margin."""
     area = crs.area_of_use
     if area is None or crs.geodetic_crs is None:
-        return np.isfinite(xy).all(axis=1)
+        return np.asarray(np.isfinite(xy).all(axis=1))
     lon, lat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(*xy.T)
     width = (area.east - area.west) % 360 or 360.0  # an area may cross the antimeridian
     with np.errstate(invalid="ignore"):
         east_of_west = (lon - area.west + AREA_MARGIN_DEG) % 360 <= width + 2 * AREA_MARGIN_DEG
         in_lat = (lat >= area.south - AREA_MARGIN_DEG) & (lat <= area.north + AREA_MARGIN_DEG)
-    inside: BoolArray = np.isfinite(lon) & east_of_west & in_lat
-    return inside
+    return np.asarray(np.isfinite(lon) & east_of_west & in_lat)
 
 
 def _advice(xy: FloatArray, source: CRS, target: CRS, option: str) -> str:

@@ -1,8 +1,8 @@
 """The register of codes as a GeoPackage that QGIS opens: layer ``codes``, beside the city.
 
-A build takes three steps: *reserve* its new codes here, write the city, *activate* its codes here.
-A crash between leaves reserved codes, which are never given out again; at no moment does a city
-hold a code that the register does not know. Rows are added and change their state, and are never
+A build reserves its new codes here, writes the city, then activates its codes here. A crash
+between leaves reserved codes, which are never given out again; at no moment does a city hold a
+code that the register does not know. Rows are added and change their state, and are never
 deleted. Each step is one SQLite transaction, on disk before it returns.
 """
 
@@ -12,15 +12,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import CRS
 
 from cimkit.codes.uic21 import validate
 from cimkit.errors import StoreError, TableError
 from cimkit.tables import Footprints
-from cimkit.tables._columns import TextArray
+from cimkit.tables._columns import TEXT, TextArray, texts
 from cimkit.tables.coderecords import ACTIVE, RETIRED, CodeRecords
 
 LOCK_WAIT_S = 10.0
@@ -101,19 +103,25 @@ def read_register(path: str | Path, crs: str) -> CodeRecords:
     """
     file = _checked(path)
     if not file.exists():
-        return CodeRecords([], [], [], [], crs)
+        return CodeRecords.empty(crs)
     with _transaction(file, "BEGIN") as connection:
         srs = _srs(connection, file)
         query = "SELECT code, building_id, state, geom FROM codes ORDER BY code"
         rows = connection.execute(query).fetchall() if srs else []
     if not srs or not rows:
-        return CodeRecords([], [], [], [], crs)
+        return CodeRecords.empty(crs)
     code, building_id, state, blobs = zip(*rows, strict=True)
     faults = [f"code {text!r}: {fault}" for text in code for fault in validate(text)]
     if faults:
         raise StoreError(f"{file}: {faults[0]}: {_NO_REGISTER}")
     try:
-        records = CodeRecords(code, building_id, state, _polygons(blobs), srs[1])
+        records = CodeRecords(
+            texts("code", code),
+            texts("building_id", building_id),
+            texts("state", state),
+            _polygons(blobs),
+            srs[1],
+        )
     except (shapely.GEOSException, TableError, TypeError, IndexError) as error:
         raise StoreError(f"{file}: {error}: {_NO_REGISTER}") from error
     return records.to_crs(crs)
@@ -172,13 +180,14 @@ def activate(
     Raises
     ------
     StoreError
-        If a code is not in the register, or the file cannot be written. Nothing has changed then.
+        If a code is not in the register, or the file cannot be written. Nothing has changed
+        then.
     """
     file = _checked(path)
     standing = CodeRecords(
         codes,
         footprints.building_id,
-        [ACTIVE] * len(footprints),
+        np.full(len(footprints), ACTIVE, dtype=TEXT),
         footprints.polygons(),
         footprints.crs,
     )
@@ -293,7 +302,7 @@ def _blobs(records: CodeRecords, srs_id: int) -> list[bytes]:
     return [head.tobytes() + body for head, body in zip(header, bodies, strict=True)]
 
 
-def _polygons(blobs: tuple[bytes, ...]) -> object:
+def _polygons(blobs: tuple[bytes, ...]) -> NDArray[Any]:
     """Inverse of `_blobs`, also for geometries that another program has written."""
     return shapely.from_wkb([blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :] for blob in blobs])
 

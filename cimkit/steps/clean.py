@@ -53,8 +53,9 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
         A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`; its
         coordinates count as metres.
     on_duplicate : {"suffix", "error"}
-        Rows that share an identifier become ``id``, ``id~2``, ``id~3`` from the south-west corner
-        of the west-most on, whatever their order in the file; or they are an error.
+        Rows that share an identifier become ``id``, ``id~2``, ``id~3`` from west to east
+        (south first where equal),
+        whatever their order in the file; or they are an error.
 
     Returns
     -------
@@ -77,9 +78,9 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
     Notes
     -----
     Self-crossing rings go through the structure method of `shapely.make_valid`: accepted if one
-    polygon results whose area differs from that of the rings by at most `AREA_CHANGE_MAX`; crumbs
-    below `AREA_MIN_M2` that fall off count as change. Needless vertices and touching rings:
-    `cimkit.steps.rings`.
+    polygon results whose area differs from that of the rings by at most `AREA_CHANGE_MAX`;
+    crumbs below `AREA_MIN_M2` that fall off count as change. Needless vertices and touching
+    rings: `cimkit.steps.rings`.
 
     Examples
     --------
@@ -178,7 +179,7 @@ def _names(
     doubled = {name: rows for name, rows in seen.items() if len(rows) > 1}
     if doubled and on_duplicate == "error":
         raise InputError(
-            f"{len(doubled):,} identifiers of footprints occur more than once: "
+            f"identifiers of footprints occur more than once, {len(doubled):,} in all: "
             + ", ".join(map(repr, sorted(doubled)[:10])),
             hint="Make them unique, choose another column, or allow suffixes (id~2).",
         )

@@ -12,7 +12,7 @@ from cimkit.codes.beidou import beidou_code
 from cimkit.codes.uic21 import SERIAL_MAX, mint
 from cimkit.errors import CrsError, LimitError
 from cimkit.tables import Footprints, Issue
-from cimkit.tables._columns import TEXT, IntArray, TextArray
+from cimkit.tables._columns import TEXT, IntArray, TextArray, texts
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords
 from cimkit.tables.coerce import as_footprints
 
@@ -30,7 +30,7 @@ SAME_ID_SHARE = 0.25
 building: neighbours may overlap a little, and feature numbers move from one to the next."""
 
 STEADY_DIGITS = 9
-"""Decimals of degrees (0.1 mm) and of shares that count, so that rounding errors decide nothing."""
+"""Decimals of degrees (0.1 mm) and of shares that count: rounding errors must not decide."""
 
 
 class Encoding(NamedTuple):
@@ -91,9 +91,9 @@ def encode(
     -----
     *Keep*: pairs of outlines with an intersection over union of at least 0.5, the best first, a
     tie to the smaller code, each outline and each code once; then pairs of equal `building_id`
-    that share at least a quarter of the smaller outline. Active codes come before retired ones: a
-    building that reappears gets its own code back. Reserved codes, left by a build that died, are
-    never given out.
+    that share at least a quarter of the smaller outline. Active codes come before retired ones;
+    from these a building that reappears gets its own code back. Reserved codes, left by a build
+    that died, are never given out.
 
     *New*: serial numbers above all that were ever used with this county, class and township, in
     the order of the BeiDou grid code of a point on the surface, then of area, then of
@@ -108,7 +108,7 @@ def encode(
     --------
     >>> outlines = [shapely.box(500000 + x, 3300000, 500008 + x, 3300008) for x in (0, 50)]
     >>> city = Footprints.from_polygons(["a", "b"], outlines, crs="EPSG:4546")
-    >>> first = encode(city, CodeRecords([], [], [], []), county="421002", township="001")
+    >>> first = encode(city, CodeRecords.empty(), county="421002", township="001")
     >>> first.codes.tolist()
     ['421002990100001000001', '421002990100001000002']
     """
@@ -125,15 +125,20 @@ def encode(
     if start + len(rows) > SERIAL_MAX:
         raise LimitError(
             f"{len(rows):,} new buildings after serial {start:,} of county {county}, class "
-            f"{class_code}, township {township}: 6 digits are used up. Name another township or "
-            "class_code."
+            f"{class_code}, township {township}: 6 digits are used up. Name another township "
+            "or class_code."
         )
-    new = [mint(county, class_code, township, start + i + 1) for i in range(len(rows))]
+    serials = range(start + 1, start + 1 + len(rows))
+    new = texts("code", (mint(county, class_code, township, serial) for serial in serials))
     codes = np.empty(len(city), dtype=TEXT)
     codes[record_of >= 0] = known.code[record_of[record_of >= 0]]
-    codes[rows] = np.array(new, dtype=TEXT)
+    codes[rows] = new
     fresh = CodeRecords(
-        new, city.building_id[rows], [RESERVED] * len(new), polygons[rows], city.crs
+        new,
+        city.building_id[rows],
+        np.full(len(new), RESERVED, dtype=TEXT),
+        polygons[rows],
+        city.crs,
     )
     return Encoding(codes, fresh, _vanished(known, record_of, city), _division_issue(county))
 
@@ -186,8 +191,8 @@ def _overlaps(
 def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> IntArray:
     """Order of buildings by grid code, area and identifier.
 
-    Degrees are those of the datum of the CRS itself, which is CGCS2000 in China: no shift between
-    datums, better or worse by the grid files that a machine has, can change the order.
+    Degrees are those of the datum of the CRS itself, which is CGCS2000 in China: no shift
+    between datums, better or worse by the grid files that a machine has, can change the order.
     """
     projected = CRS(crs).to_2d()
     to_degrees = Transformer.from_crs(projected, projected.geodetic_crs, always_xy=True)
@@ -195,7 +200,8 @@ def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> 
     # As lists: pyproj takes an array of one place for a single number, and NumPy warns.
     lon, lat = to_degrees.transform(*inside.T.tolist())
     cell = beidou_code(np.round(lon, STEADY_DIGITS), np.round(lat, STEADY_DIGITS))
-    return np.lexsort((building_id, shapely.area(polygons), cell))
+    order: IntArray = np.lexsort((building_id, shapely.area(polygons), cell))
+    return order
 
 
 def _last_serial(codes: TextArray, prefix: str) -> int:

@@ -98,9 +98,8 @@ def link(
     **Confidence of inexact points.** The rule's confidence is multiplied by the probability
     that the true place lies in the footprint, given that it lies in some footprint. Of the
     error only its root mean square is known. The true place is taken to lie that far away in
-    an unknown direction: of all laws with this mean square it is the one without any mass near
-    zero, so it trusts the outline around the point least; if errors are Gaussian in truth,
-    confidence is too low rather than too high. Before the error, a place is the likelier the
+    an unknown direction: this law has no mass near zero, so it does not lean on the outline
+    around the point; if errors are Gaussian in truth, confidence is too low rather than too high. Before the error, a place is the likelier the
     deeper it lies in a building, because an address point is put where it can be seen to which
     building it belongs; divided by the building's area, else one large building would count as
     many.
@@ -121,7 +120,8 @@ def link(
     ========  ====  =====  =====  ======  =====  =====================
 
     Over twenty other seeds the mean gap is 0.10 at 2 m and 0.09 at 5 m. With Gaussian errors it
-    is 0.09 at 2 m; at 5 m 0.33 is stated where 0.52 is right.
+    is 0.09 at 2 m; at 5 m 0.33 is stated where 0.52 is right. Links stated >= 0.9 are then right
+    98 (2 m) and 93 (5 m) times in 100.
 
     A link of low confidence is kept although another building may be the likelier one: its rule
     holds, the shape of the error is not known well enough to overrule it, and whoever reads the

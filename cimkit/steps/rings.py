@@ -158,7 +158,8 @@ def _needless(grid: FloatArray, ring: IntArray, shared: BoolArray, parity: int) 
     spike = (dot < 0) & narrow & (cross <= -_SPIKE_SLENDER * dot)
     if spike.any():
         alone = ~spike[previous] & ~spike[following]
-        return np.asarray(spike & (alone | (position % 2 == parity)))
+        chosen = spike & (alone | (position % 2 == parity))
+        return np.asarray(chosen if chosen.any() else spike)
     return np.asarray((cross == 0) & (dot > 0) & ~shared)
 
 

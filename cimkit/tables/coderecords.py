@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cimkit.errors import CrsError, TableError
 from cimkit.tables._columns import (
+    TEXT,
     BoolArray,
     IntArray,
     TextArray,
@@ -74,6 +75,12 @@ class CodeRecords:
         )
         areal = np.isin(shapely.get_type_id(self.polygons), _AREAL)
         _check(self.code, areal & ~shapely.is_empty(self.polygons), "outline is no polygon")
+
+    @classmethod
+    def empty(cls, crs: str = "") -> Self:
+        """No codes yet, as before the first build."""
+        none = np.empty(0, dtype=TEXT)
+        return cls(none, none, none, np.empty(0, dtype=object), crs)
 
     def __len__(self) -> int:
         return len(self.code)

@@ -72,7 +72,7 @@ class RawFootprints:
         return f"RawFootprints({len(self):,} features{ids}, {self.crs or 'no CRS'})"
 
     def to_geopandas(self) -> gpd.GeoDataFrame:
-        """Columns `building_id` (if any), `height`, `floors`, `source_row`, and the geometries."""
+        """Columns `building_id` (if any), `height`, `floors`, `source_row` and geometries."""
         import geopandas as gpd
 
         columns = {"height": self.height, "floors": self.floors, "source_row": self.source_row}

@@ -30,7 +30,7 @@ from cimkit.write.svg import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -109,6 +109,7 @@ def draw_models(
     key, key_height = legend(margin, bottom, width - 2 * margin, entries)
     height = round(bottom + (key_height + 8 if entries else 0))
     paths, shade = (_paths(shapely.transform(shapes, to_pixels)) for shapes in (parts, shadow))
+    groups = _groups(shown, heights, face, paths, _fills(shown, camera, tints), camera)
     return picture(
         width,
         height,
@@ -116,21 +117,7 @@ def draw_models(
         _definitions(),
         element("rect", width=width, height=height, fill="url(#paper)"),
         _caption(len(shown), n_all or len(models), title, margin),
-        element(
-            "g",
-            element(
-                "path", d="".join(shade), fill=SHADOW, fill_opacity=0.4, filter="url(#soft)"
-            ),
-            element(
-                "g",
-                *_groups(shown, heights, face, paths, _fills(shown, camera, tints), camera),
-                stroke=EDGE,
-                stroke_opacity=0.7,
-                stroke_width=width / 240,
-                stroke_linejoin="round",
-            ),
-            transform=f"scale({1 / SUBPIXELS:g})",
-        ),
+        _scene("".join(shade), groups, width / 240),
         key if entries else Markup(),
     )
 
@@ -248,6 +235,23 @@ def _groups(
         if drawn:
             name = f"{models.building_id[row][:LABEL_CHARACTERS_MAX]}: {heights[row]:.1f} m"
             yield element("g", element("title", name), *drawn)
+
+
+def _scene(shade: str, groups: Iterable[Markup], line_width: float) -> Markup:
+    """Soft shadows on the ground, and the buildings with thin edges."""
+    return element(
+        "g",
+        element("path", d=shade, fill=SHADOW, fill_opacity=0.4, filter="url(#soft)"),
+        element(
+            "g",
+            *groups,
+            stroke=EDGE,
+            stroke_opacity=0.7,
+            stroke_width=line_width,
+            stroke_linejoin="round",
+        ),
+        transform=f"scale({1 / SUBPIXELS:g})",
+    )
 
 
 def _definitions() -> Markup:

@@ -61,7 +61,9 @@ def test_worked_example_of_the_standard(level: int, code: str):
         ((30.7092, 0, 0), (111.2905, 0, 0), 8, "N49H653226807413"),
     ],
 )
-def test_other_published_places(lat: tuple, lon: tuple, level: int, code: str):
+def test_other_published_places(
+    lat: tuple[float, ...], lon: tuple[float, ...], level: int, code: str
+):
     x, y = (d + m / 60 + s / 3600 for d, m, s in (lon, lat))
     assert beidou_code(x, y, level).tolist() == [code]
 

@@ -54,7 +54,7 @@ def test_full_width_digits_are_read():
 )
 def test_bad_codes_are_explained(code: Any, fault: str):
     assert any(reason.startswith(fault) for reason in validate(code))
-    with pytest.raises(ParameterError, match="^code"):
+    with pytest.raises(ParameterError, match=r"^code"):
         parse(code)
 
 
@@ -69,6 +69,6 @@ def test_bad_codes_are_explained(code: Any, fault: str):
         (("421002", "990100", "001", SERIAL_MAX + 1), "serial"),
     ],
 )
-def test_bad_segments_are_refused(segments: tuple, name: str):
+def test_bad_segments_are_refused(segments: Any, name: str):
     with pytest.raises(ParameterError, match=f"^{name}: "):
         mint(*segments)

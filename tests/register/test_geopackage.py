@@ -144,7 +144,7 @@ def test_activation_follows_the_outline(register: Path):
         moved = city([0, 1, 2])
         moved = Footprints.from_polygons(
             [f"{step}-{i}" for i in range(3)],
-            shapely.transform(moved.polygons(), lambda xy, s=step: xy + (0, 1.5 * s)),
+            shapely.transform(moved.polygons(), lambda xy, s=step: np.add(xy, (0, 1.5 * s))),
             crs=CRS,
         )
         assert build(register, moved).codes.tolist() == codes
@@ -267,7 +267,7 @@ def test_a_missing_folder_is_told(tmp_path: Path):
     path = tmp_path / "away" / "city.register.gpkg"
     for act in (
         lambda: read_register(path, CRS),
-        lambda: reserve(path, CodeRecords([], [], [], [], CRS)),
+        lambda: reserve(path, CodeRecords.empty(CRS)),
         lambda: activate(path, NO_CODES, city([]), NO_CODES),
     ):
         with pytest.raises(StoreError, match=r"away does not exist. Make it first"):
@@ -318,7 +318,7 @@ def test_foreign_files_are_not_written_to(register: Path):
     damage(register, "other layer")
     before = register.read_bytes()
     with pytest.raises(StoreError, match="has no layer 'codes'"):
-        reserve(register, encode(city([0]), CodeRecords([], [], [], [], CRS)).fresh)
+        reserve(register, encode(city([0]), CodeRecords.empty(CRS)).fresh)
     assert register.read_bytes() == before
 
 
@@ -354,7 +354,7 @@ def test_outlines_edited_by_other_programs_are_read(register: Path):
     )
 )
 @settings(max_examples=20, deadline=None)
-def test_histories(tmp_path_factory: pytest.TempPathFactory, history: list):
+def test_histories(tmp_path_factory: pytest.TempPathFactory, history: list[Any]):
     folder = tmp_path_factory.mktemp("history")
     path, place_of, rows = folder / "city.register.gpkg", dict[Any, int](), dict[str, str]()
     for places, dies in history:

@@ -19,7 +19,7 @@ from cimkit.tables import Footprints
 from cimkit.tables.coderecords import CodeRecords
 
 CRS = "EPSG:4546"
-NOTHING = CodeRecords([], [], [], [], CRS)
+NOTHING = CodeRecords.empty(CRS)
 X0, Y0 = 500_000.0, 3_300_000.0
 
 
@@ -29,6 +29,10 @@ def house(x: float, y: float = 0, width: float = 10, depth: float = 10) -> shape
 
 def city(houses: dict[str, Any], crs: str = CRS) -> Footprints:
     return Footprints.from_polygons(list(houses), list(houses.values()), crs=crs)
+
+
+def records(code: Any, building_id: Any, state: Any, polygons: Any) -> CodeRecords:
+    return CodeRecords(code, building_id, state, polygons, CRS)
 
 
 def settle(known: CodeRecords, build: Encoding, footprints: Footprints) -> CodeRecords:
@@ -49,17 +53,16 @@ def settle(known: CodeRecords, build: Encoding, footprints: Footprints) -> CodeR
                 rows.append((code, ids[code], "active", shapes[code]))
             else:
                 rows.append((code, building_id, "retired" if code in gone else state, shape))
-    return CodeRecords(*(list(column) for column in zip(*rows, strict=True)), CRS)
+    return records(*zip(*rows, strict=True))
 
 
 def crash(known: CodeRecords, build: Encoding) -> CodeRecords:
     """What the register holds after a build that died once its codes were reserved."""
-    return CodeRecords(
+    return records(
         [*known.code.tolist(), *build.fresh.code.tolist()],
         [*known.building_id.tolist(), *build.fresh.building_id.tolist()],
         [*known.state.tolist(), *build.fresh.state.tolist()],
         [*known.polygons, *build.fresh.polygons],
-        CRS,
     )
 
 
@@ -200,7 +203,7 @@ def test_each_prefix_has_its_own_serials_and_borders_may_move():
 
 def test_serials_run_out():
     last = mint("421002", "990100", "001", 999_999)
-    known = CodeRecords([last], ["x"], ["retired"], [house(900)], CRS)
+    known = records([last], ["x"], ["retired"], [house(900)])
     with pytest.raises(LimitError, match="township 001: 6 digits are used up"):
         encode(city({"a": house(0)}), known, county="421002", township="001")
     assert serials(encode(city({"a": house(0)}), known, county="421002").codes) == [1]
@@ -217,7 +220,7 @@ def test_codes_survive_another_crs():
 
 def test_broken_known_outlines_do_not_stop_a_build():
     bow = shapely.Polygon([(X0, Y0), (X0 + 10, Y0 + 10), (X0 + 10, Y0), (X0, Y0 + 10)])
-    known = CodeRecords([mint("000000", "990100", "000", 1)], ["a"], ["active"], [bow], CRS)
+    known = records([mint("000000", "990100", "000", 1)], ["a"], ["active"], [bow])
     assert serials(encode(city({"a": house(0)}), known).codes) == [1]
 
 
@@ -267,9 +270,9 @@ builds = st.lists(
 
 @given(builds, st.integers(0, 1000))
 @settings(max_examples=200, deadline=None)
-def test_no_code_ever_names_two_buildings(history: list, seed: int):
+def test_no_code_ever_names_two_buildings(history: list[Any], seed: int):
     random = np.random.default_rng(seed)
-    known, plot_of, code_of = NOTHING, {}, {}
+    known, plot_of, code_of = NOTHING, dict[str, int](), dict[int, str]()
     for plots, dies, numbered in history:
         shift = random.uniform(-0.8, 0.8, (len(plots), 2))
         shapes = [

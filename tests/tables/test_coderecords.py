@@ -38,7 +38,7 @@ def records(**changes: Any) -> CodeRecords:
         ({"polygons": [shapely.Polygon(), PLACE]}, "code 1: outline"),
     ],
 )
-def test_contradictions_are_refused(changes: dict, message: str):
+def test_contradictions_are_refused(changes: dict[str, Any], message: str):
     with pytest.raises(TableError, match=message):
         records(**changes)
 
@@ -62,7 +62,9 @@ def test_to_crs_goes_by_the_horizontal_part():
     ("own", "other"), [("EPSG:2383", "EPSG:4546"), ("", "EPSG:4546"), ("EPSG:4546", "")]
 )
 def test_no_exact_way_is_refused(own: str, other: str):
-    with pytest.raises(CrsError, match="no exact way from .* Build in a CRS of the same datum"):
+    with pytest.raises(
+        CrsError, match=r"no exact way from .* Build in a CRS of the same datum"
+    ):
         records(crs=own).to_crs(other)
 
 

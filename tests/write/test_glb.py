@@ -28,6 +28,12 @@ def encode(city, placement=PLACEMENT):
     return encode_glb(city.models, city.buildings, city.address, placement)
 
 
+def block(x, width, depth):
+    """A rectangle x metres east of the origin of the tiles."""
+    east, north = CORNER[0] + x, CORNER[1]
+    return shapely.box(east, north, east + width, north + depth)
+
+
 def read(tmp_path, city, placement=PLACEMENT):
     """One tile as a client reads it; the whole tileset must pass its checks."""
     path = write_tiles(tmp_path, city, tile_buildings=100_000, placement=placement)
@@ -127,7 +133,7 @@ def test_properties_come_back(tmp_path):
 
 
 def test_each_vertex_belongs_to_its_building_and_looks_away_from_it(tmp_path):
-    city = extrude([shapely.box(x, 0, x + 10, 8) for x in (0, 50, 100)], 6.0)
+    city = extrude([block(x, 10, 8) for x in (0, 50, 100)], 6.0)
     content = read(tmp_path, city)
     for feature in range(3):
         own = content.feature == feature
@@ -138,15 +144,16 @@ def test_each_vertex_belongs_to_its_building_and_looks_away_from_it(tmp_path):
 
 def test_solids_stay_closed_where_details_are_smaller_than_a_step(tmp_path):
     """A 2 mm notch and a 3 mm wall in a tile of 600 m, where a step is 9 mm."""
-    slit = shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 9), (5, 8.998), (4.998, 9), (0, 9)])
-    ring = shapely.box(600, 0, 609, 9) - shapely.box(600.003, 0.003, 608.9, 8.9)
-    content = read(tmp_path, extrude([slit, ring], 5.0))
+    notch = shapely.Polygon([(0, 0), (9, 0), (9, 9), (5, 9), (5, 8.998), (4.998, 9), (0, 9)])
+    thin = shapely.box(600, 0, 609, 9) - shapely.box(600.003, 0.003, 608.9, 8.9)
+    shapes = [shapely.affinity.translate(shape, *CORNER) for shape in (notch, thin)]
+    content = read(tmp_path, extrude(shapes, 5.0))
     assert 0.008 < content.step < 0.01
 
 
 def test_wide_tiles_keep_small_buildings_in_shape(tmp_path):
     """60 km as 16-bit steps would be 0.9 m each."""
-    city = extrude([shapely.box(x, 0, x + 2, 2) for x in (0, 60_000)], 2.5)
+    city = extrude([block(x, 2, 2) for x in (0, 60_000)], 2.5)
     content = read(tmp_path, city)
     low = content.positions[content.feature == 0]
     np.testing.assert_allclose(np.ptp(low, axis=0), [2, 2, 2.5], atol=0.01)
