@@ -85,7 +85,8 @@ class Made:
         )
         back = np.argsort(rows)
         self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
-        self.issues = [issue for result in results for issue in result.issues]
+        found = (issue for result in results for issue in result.issues)
+        self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
         self.n_repeated = sum(result.n_repeated for result in results)
         self.files = [f"{spool}/models/{block.name}.npz" for block in blocks]
         self.lines = [f"{spool}/lines/{block.name}.jsonl" for block in blocks]

@@ -11,6 +11,7 @@ import shapely
 from cimkit.steps.tile import tile
 from cimkit.tables import Buildings, Footprints, Models
 from cimkit.tables._columns import TEXT
+from cimkit.tables.buildings import HEIGHT_SOURCES
 from cimkit.write.glb import encode_glb
 from cimkit.write.placement import Placement
 from cimkit.write.tileset import tileset_json
@@ -18,9 +19,6 @@ from cimkit.write.tileset import tileset_json
 CRS = "EPSG:4546+5737"
 CORNER = (500_000.0, 3_000_000.0)
 PLACEMENT = Placement(CRS, -20.0, (*CORNER, 0.0))
-
-
-_ENDS = np.array([0.0, 1.0])
 
 
 class City(NamedTuple):
@@ -46,7 +44,8 @@ def extrude(polygons, heights, *, ground=10.0, ids=None, crs=CRS) -> City:
         ]
         flat = np.vstack(rings).round(3)
         start, k = vertex_ends[-1], len(flat)
-        vertices += [np.column_stack([flat, np.full(k, z)]) for z in ground + heights[row] * _ENDS]
+        for z in (ground, ground + heights[row]):
+            vertices.append(np.column_stack([flat, np.full(k, z)]))
         bottoms = np.split(start + np.arange(k), np.cumsum([len(ring) for ring in rings])[:-1])
         faces = [(0, [b[::-1] for b in bottoms]), (2, [b + k for b in bottoms])]
         for b in bottoms:
@@ -81,21 +80,25 @@ def _addresses(n):
 def _buildings(footprints, heights, ground) -> Buildings:
     n = len(footprints)
     nothing, ones = np.full(n, np.nan), np.ones(n)
+
+    def text(value):
+        return np.full(n, value, TEXT)
+
     return Buildings(
         footprints.building_id,
-        [f"{i:021d}" for i in range(n)],
+        np.array([f"{i:021d}" for i in range(n)], TEXT),
         ground * ones,
-        ["points"] * n,
+        text("points"),
         nothing,
         nothing,
         nothing,
         nothing,
         heights,
-        ["points", "floors", "attribute", "default"] * (n // 4) + ["points"] * (n % 4),
-        ["1.2"] * n,
-        ["extrude"] * n,
-        [""] * n,
-        np.zeros(n),
+        np.resize(np.array(HEIGHT_SOURCES, TEXT), n),
+        text("1.2"),
+        text("extrude"),
+        text(""),
+        np.zeros(n, dtype=np.int64),
         footprints.area,
     )
 
@@ -118,7 +121,9 @@ def boxes(n: int, *, seed: int = 0, pitch: float = 30.0, **keys) -> City:
     return extrude(shapes, rng.uniform(3, 60, n).round(2), **keys)
 
 
-def write_tiles(folder: Path, city: City, *, tile_buildings: int = 256, placement=PLACEMENT) -> Path:
+def write_tiles(
+    folder: Path, city: City, *, tile_buildings: int = 256, placement=PLACEMENT
+) -> Path:
     """A whole tileset in a folder; returns its document."""
     tree = tile(city.footprints, city.buildings, tile_buildings=tile_buildings)
     encoded = []

@@ -36,7 +36,7 @@ def check_solids(models: Models) -> list[Issue]:
         - ``SOLID_NOT_CLOSED``: an edge that is not used exactly twice, in opposite directions,
           by two faces.
         - ``SOLID_INVERTED``: the faces look inward, or enclose nothing.
-        - ``SOLID_FACE_NOT_PLANAR``: a vertex more than 1 cm off its face, or a face without area.
+        - ``SOLID_FACE_NOT_PLANAR``: a vertex over 1 cm off its face, or a face without area.
         - ``SOLID_SURFACE_MISSING``: no ground, wall or roof surface, or one of unknown kind.
 
     Notes
@@ -143,7 +143,7 @@ def _open_edges(point: IntArray, following: IntArray, face: IntArray) -> BoolArr
     once = np.searchsorted(ordered, back, side="right") - left == 1
     other = face[order[np.minimum(left, len(order) - 1)]]
     # An edge used twice is found from its other side; one without other side from its own.
-    return ~once | (other == face)
+    return np.asarray(~once | (other == face))
 
 
 def _measure(
@@ -177,4 +177,4 @@ def _has_surfaces(models: Models, solid: IntArray) -> BoolArray:
     n = len(models)
     kinds = np.arange(len(SURFACE_NAMES))
     each = np.array([_any(models.semantics == kind, solid, n) for kind in kinds])
-    return np.all(each, axis=0) & ~_any(models.semantics >= len(kinds), solid, n)
+    return np.asarray(each.all(axis=0) & ~_any(models.semantics >= len(kinds), solid, n))

@@ -8,11 +8,12 @@ import numpy as np
 
 from cimkit.errors import FormatError, InputError
 from cimkit.tables import Issue
-from cimkit.tables._columns import TEXT, FloatArray, IntArray
+from cimkit.tables._columns import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cimkit.tables._columns import BoolArray, FloatArray, IntArray
     from cimkit.tables.tilesetcontent import TileContent, TilesetContents
 
 BOX_TOLERANCE_M = 0.01
@@ -191,19 +192,25 @@ def _check_solids(content: TileContent, used: IntArray, name: str) -> Iterator[I
             yield _error("TILE_SOLID_INVERTED", name, f"building {building} looks inward")
 
 
-def _open_features(content: TileContent, feature: IntArray, n: int) -> np.ndarray:
+def _open_features(content: TileContent, feature: IntArray, n: int) -> BoolArray:
     """Features of which an edge is not used as often in one direction as in the other.
 
     Rounding may join two walls that stand nearer than a step, so an edge may have four faces.
     """
-    _, point = np.unique(content.positions, axis=0, return_inverse=True)
-    corner = point.ravel()[content.triangles]
-    start, end = corner.ravel(), np.roll(corner, -1, axis=1).ravel()
-    owner = np.repeat(feature, 3)
-    key = np.column_stack([owner, np.minimum(start, end), np.maximum(start, end)])
-    edges, number = np.unique(key, axis=0, return_inverse=True)
-    balance = np.bincount(number.ravel(), np.sign(end - start), len(edges))
-    return np.bincount(edges[balance != 0, 0], minlength=n) > 0
+    xyz, owner = content.positions, content.feature
+    order = np.lexsort([xyz[:, 0], xyz[:, 1], xyz[:, 2], owner])
+    apart = (np.diff(xyz[order], axis=0) != 0).any(axis=1) | (np.diff(owner[order]) != 0)
+    point = np.empty(len(order), dtype=np.int64)
+    point[order] = np.concatenate([[0], np.cumsum(apart)])
+    start = point[content.triangles].ravel()
+    end = point[np.roll(content.triangles, -1, axis=1)].ravel()
+    edges, first, number = np.unique(
+        np.minimum(start, end) * len(order) + np.maximum(start, end),
+        return_index=True,
+        return_inverse=True,
+    )
+    balance = np.bincount(number, np.sign(end - start), len(edges))
+    return np.bincount(feature[first[balance != 0] // 3], minlength=n) > 0
 
 
 def _volumes(content: TileContent, feature: IntArray, n: int) -> FloatArray:
@@ -212,7 +219,7 @@ def _volumes(content: TileContent, feature: IntArray, n: int) -> FloatArray:
     first[feature[::-1]] = content.triangles[::-1, 0]
     base = content.positions[first[feature]]
     a, b, c = (content.positions[content.triangles[:, k]] - base for k in range(3))
-    return np.bincount(feature, (np.cross(a, b) * c).sum(axis=1) / 6, n)
+    return np.asarray(np.bincount(feature, (np.cross(a, b) * c).sum(axis=1) / 6, n))
 
 
 def _check_refinement(

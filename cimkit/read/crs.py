@@ -45,14 +45,17 @@ def parse_crs(text: str, *, path: str = "") -> CRS:
     CrsError
         If it means none.
     """
+    problem = CrsError(
+        f"{text!r} is no coordinate reference system",
+        path=path,
+        hint="Give an EPSG code, such as EPSG:4547 or EPSG:4547+5737.",
+    )
+    if not set(text) & set(":[{="):  # PROJ would look for the likeliest name
+        raise problem
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise CrsError(
-            f"{text!r} is no coordinate reference system",
-            path=path,
-            hint="Give an EPSG code, such as EPSG:4547 or EPSG:4547+5737.",
-        ) from error
+        raise problem from error
 
 
 def horizontal_part(crs: CRS | str) -> CRS:

@@ -202,9 +202,11 @@ class _Glb:
             raise FormatError("indices point outside the vertices")
         (features,) = primitive["extensions"]["EXT_mesh_features"]["featureIds"]
         name = f"_FEATURE_ID_{int(features['attribute'])}"
-        feature = self.accessor(primitive["attributes"][name], "SCALAR").astype(np.int64)
+        feature = self.accessor(primitive["attributes"][name], "SCALAR")
         if not len(positions) == len(normals) == len(feature):
             raise FormatError("the attributes differ in length")
+        if np.abs(feature).max() > 2**24:
+            raise FormatError("a feature id is larger than float32 can count")
         metadata = self.json["extensions"]["EXT_structural_metadata"]
         table = metadata["propertyTables"][int(features["propertyTable"])]
         properties, enums = self.columns(metadata["schema"], table)
@@ -212,7 +214,7 @@ class _Glb:
             _z_up(positions),
             _z_up(normals),
             indices.reshape(-1, 3),
-            feature,
+            feature.astype(np.int64),
             scale if stored.dtype.kind == "u" else 0.0,
             int(features["featureCount"]),
             int(table["count"]),

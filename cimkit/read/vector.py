@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from cimkit.read.shapefile import check_parts, decode, text_encoding
 from cimkit.tables.issue import Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,13 +98,10 @@ def open_layer(path: str, layer: str, kinds: Sequence[str]) -> tuple[Layer, list
     if driver == "ESRI Shapefile":
         check_parts(file)
         encoding, issues = text_encoding(file)
-    try:
+    with _translated(file) as remarks:
         name = _choose_layer(path, pyogrio.list_layers(file), layer, kinds)
         info = pyogrio.read_info(file, layer=name, **_as_bytes(encoding))
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise _damaged(path, error) from error
-    except UnicodeDecodeError as error:
-        raise _undecodable(path) from error
+    issues += _issues(remarks, file)
     if info["driver"] != driver:
         raise FormatError(
             f"is {info['driver']}, not {driver}", path=path, hint=f"Convert it to {_formats()}."
@@ -141,24 +139,14 @@ def read_layer(
     ------
     FormatError, EncodingError
     """
-    names = pyogrio.read_info(layer.path, layer=layer.name, **_as_bytes(layer.encoding))[
-        "fields"
-    ]
-    raw_of_name = dict(zip(layer.columns, names.tolist(), strict=True))
-    try:
-        with warnings.catch_warnings(record=True) as remarks:
-            warnings.simplefilter("always")
-            meta, fids, wkb, data = pyogrio.raw.read(
-                layer.path,
-                layer=layer.name,
-                columns=[raw_of_name[name] for name in columns if name in raw_of_name],
-                return_fids=True,
-                **_as_bytes(layer.encoding),
-            )
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise _damaged(str(layer.path), error) from error
-    except UnicodeDecodeError as error:
-        raise _undecodable(str(layer.path)) from error
+    with _translated(layer.path) as remarks:
+        options = {"layer": layer.name} | _as_bytes(layer.encoding)
+        names = pyogrio.read_info(layer.path, **options)["fields"]
+        raw_of_name = dict(zip(layer.columns, names.tolist(), strict=True))
+        wanted = [raw_of_name[name] for name in columns if name in raw_of_name]
+        meta, fids, wkb, data = pyogrio.raw.read(
+            layer.path, columns=wanted, return_fids=True, **options
+        )
     if len(wkb) < layer.n_features:
         raise FormatError(
             f"promises {layer.n_features:,} features, {len(wkb):,} can be read",
@@ -173,9 +161,7 @@ def read_layer(
         found = {name: _decoded(column, layer.encoding) for name, column in found.items()}
     if layer.fid_column in columns and layer.fid_column not in found:
         found[layer.fid_column] = fids
-    said = sorted({str(remark.message).replace(str(layer.path), "") for remark in remarks})
-    issues = [Issue("INFO", "READER_REMARK", "city", "", text) for text in said]
-    return shapely.from_wkb(wkb, on_invalid="fix"), found, issues
+    return shapely.from_wkb(wkb, on_invalid="fix"), found, _issues(remarks, layer.path)
 
 
 def _check_format(file: Path) -> str:
@@ -238,16 +224,29 @@ def _as_bytes(encoding: str) -> dict[str, str]:
     return {"encoding": _BYTES_AS_TEXT} if encoding else {}
 
 
-def _damaged(path: str, error: Exception) -> FormatError:
-    return FormatError(
-        f"cannot be read ({error})", path=path, hint="It is damaged: copy it again."
-    )
+@contextmanager
+def _translated(file: Path) -> Iterator[list[warnings.WarningMessage]]:
+    """Turn errors of GDAL into those of cimkit, and collect what it remarks."""
+    try:
+        with warnings.catch_warnings(record=True) as remarks:
+            warnings.simplefilter("always")
+            yield remarks
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise FormatError(
+            f"cannot be read ({error})", path=str(file), hint="It is damaged: copy it again."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise EncodingError(
+            "its text is not UTF-8",
+            path=str(file),
+            hint="This format must be: write the file again.",
+        ) from error
 
 
-def _undecodable(path: str) -> EncodingError:
-    return EncodingError(
-        "its text is not UTF-8", path=path, hint="This format must be: write the file again."
-    )
+def _issues(remarks: list[warnings.WarningMessage], file: Path) -> list[Issue]:
+    """What GDAL remarked, without paths of this machine."""
+    said = sorted({str(remark.message).replace(str(file), file.name) for remark in remarks})
+    return [Issue("INFO", "READER_REMARK", "city", "", text) for text in said]
 
 
 def _formats() -> str:

@@ -250,8 +250,8 @@ def _create(connection: sqlite3.Connection, crs: str) -> tuple[int, str]:
     for statement in _SCHEMA:
         connection.execute(statement)
     own = CRS(crs).to_2d()
-    authority, number = own.to_authority(min_confidence=100) or ("NONE", "")
-    srs_id = int(number) if authority == "EPSG" else _LOCAL_SRS_ID
+    epsg = own.to_epsg(min_confidence=100)
+    srs_id, authority = (epsg, "EPSG") if epsg else (_LOCAL_SRS_ID, "NONE")
     wgs84 = CRS("EPSG:4326")
     systems = {
         -1: ("Undefined Cartesian", -1, "NONE", -1, "undefined"),
@@ -304,7 +304,8 @@ def _blobs(records: CodeRecords, srs_id: int) -> list[bytes]:
 
 def _polygons(blobs: tuple[bytes, ...]) -> NDArray[Any]:
     """Inverse of `_blobs`, also for geometries that another program has written."""
-    return shapely.from_wkb([blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :] for blob in blobs])
+    bodies = [blob[8 + _ENVELOPE_BYTES[blob[3] >> 1 & 7] :] for blob in blobs]
+    return np.asarray(shapely.from_wkb(bodies))
 
 
 def _widen(connection: sqlite3.Connection, records: CodeRecords) -> None:

@@ -177,9 +177,8 @@ def _overlaps(
     a, b = shapely.area(polygons)[row], shapely.area(outlines)[near]
     box, other = shapely.bounds(polygons)[row], shapely.bounds(outlines)[near]
     sides = np.minimum(box[:, 2:], other[:, 2:]) - np.maximum(box[:, :2], other[:, :2])
-    possible = np.minimum(np.minimum(a, b), sides.prod(axis=1)) >= 0.99 * SAME_IOU * np.maximum(
-        a, b
-    )
+    at_most = np.minimum(np.minimum(a, b), sides.prod(axis=1)) / np.maximum(a, b)
+    possible = np.round(at_most, STEADY_DIGITS) >= SAME_IOU
     kept = possible | (building_id[row] == known.building_id[usable[near]])
     row, near, a, b = row[kept], near[kept], a[kept], b[kept]
     common = shapely.area(shapely.intersection(polygons[row], outlines[near]))
@@ -229,6 +228,6 @@ def _division_issue(county: str) -> list[Issue]:
         return []
     message = (
         "no division given: new codes begin with county 000000 and are local to this register. "
-        "Give the county or township (--division 421002001) before codes leave the house."
+        "Give the county or township (--division 421002001) before you hand codes out."
     )
     return [Issue("WARNING", "DIVISION_UNKNOWN", "city", "", message)]

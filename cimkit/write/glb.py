@@ -121,8 +121,8 @@ def encode_glb(
     The same input gives the same bytes. Specifications: glTF 2.0, EXT_mesh_features and
     EXT_structural_metadata of 3D Tiles 1.1 (OGC 22-025r4).
     """
-    n = len(models)
-    if not n or len(address) != n or (models.building_id != buildings.building_id).any():
+    n, ids = len(models), models.building_id.tolist()
+    if not n or len(address) != n or ids != buildings.building_id.tolist():
         raise TableError("encode_glb: models, buildings and addresses must have the same rows")
     local = placement.to_root(models.vertices)
     local = np.column_stack([local[:, 0], local[:, 2], -local[:, 1]])  # glTF: y is up

@@ -51,7 +51,7 @@ class Placement:
     --------
     >>> placement = Placement("EPSG:4546+5737", 0.0, (500_000.0, 3_000_000.0, 0.0))
     >>> placement.to_root(np.array([[500_000.0, 3_010_000.0, 0.0]])).round(1) + 0.0
-    array([[ 0.000e+00,  1.000e+04, -7.900e+00]])
+    array([[ 0.0e+00,  1.0e+04, -7.9e+00]])
     """
 
     crs: str

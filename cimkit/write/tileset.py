@@ -63,6 +63,8 @@ def tileset_json(
 
     Examples
     --------
+    >>> from cimkit.tables import TileTree
+    >>> from cimkit.write.placement import Placement
     >>> nothing = TileTree([], [], [], [0], [])
     >>> placement = Placement("EPSG:4546+5737", 0.0, (500_000.0, 3_000_000.0, 0.0))
     >>> json.loads(tileset_json(nothing, [], [], placement))["root"]["geometricError"]

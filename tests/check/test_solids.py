@@ -49,9 +49,7 @@ def test_sound_cities_pass():
 
 def test_a_missing_face_leaves_the_solid_open():
     rings, semantics = rings_of(box_with()), box_with().semantics
-    models = rebuilt(
-        rings[:8] + rings[9:], faces=(6, 5, 6), semantics=np.delete(semantics, 8)
-    )
+    models = rebuilt(rings[:8] + rings[9:], faces=(6, 5, 6), semantics=np.delete(semantics, 8))
     assert [(i.code, i.id) for i in check_solids(models)] == [("SOLID_NOT_CLOSED", "b")]
 
 
@@ -99,7 +97,9 @@ def test_a_solid_without_height():
 
 
 def test_no_faces():
-    models = rebuilt(rings_of(box_with())[:12], faces=(6, 6, 0), semantics=box_with().semantics[:12])
+    models = rebuilt(
+        rings_of(box_with())[:12], faces=(6, 6, 0), semantics=box_with().semantics[:12]
+    )
     assert [(i.code, i.id) for i in check_solids(models)] == [("SOLID_EMPTY", "c")]
 
 
@@ -132,7 +132,11 @@ def test_vertices_of_two_buildings_at_one_place_are_two():
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000), st.integers(0, 400), st.sampled_from(["sound", "turn", "drop", "flip"]))
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 400),
+    st.sampled_from(["sound", "turn", "drop", "flip"]),
+)
 def test_closed_and_outward_agree_with_trimesh(seed, pick, fault):
     """Trimesh judges the triangles; the same damage must be seen in the rings."""
     models = boxes(3, seed=seed).models

@@ -36,7 +36,11 @@ def altered(contents, row, **columns):
 
     def load(name):
         content = contents.load(name)
-        return replace(content, **{k: f(content) for k, f in columns.items()}) if name == uri else content
+        return (
+            replace(content, **{k: f(content) for k, f in columns.items()})
+            if name == uri
+            else content
+        )
 
     return replace(contents, load=load)
 
@@ -130,7 +134,9 @@ def test_feature_without_geometry(tileset):
 def test_feature_ids_beyond_the_count(tileset):
     contents = read_tileset(tileset)
     changed = altered(
-        contents, first_leaf(contents), feature=lambda c: np.where(c.feature == 1, 99, c.feature)
+        contents,
+        first_leaf(contents),
+        feature=lambda c: np.where(c.feature == 1, 99, c.feature),
     )
     assert codes(changed) == ["TILE_FEATURE_COUNT"]
 
@@ -143,7 +149,9 @@ def test_rows_of_the_property_table(tileset):
 
 def test_no_column_of_identifiers(tileset):
     contents = read_tileset(tileset)
-    changed = altered(contents, first_leaf(contents), properties=lambda c: {}, enums=lambda c: {})
+    changed = altered(
+        contents, first_leaf(contents), properties=lambda c: {}, enums=lambda c: {}
+    )
     assert codes(changed) == ["TILE_ID_COLUMN"]
 
 
@@ -331,4 +339,6 @@ def test_identifiers_of_readable_leaves(tileset):
     row = first_leaf(contents)
     lost = contents.load(str(contents.uri[row])).properties["building_id"].tolist()
     (tileset.parent / str(contents.uri[row])).unlink()
-    assert set(boxes(60).buildings.building_id.tolist()) - set(contents.shown_ids()) == set(lost)
+    assert set(boxes(60).buildings.building_id.tolist()) - set(contents.shown_ids()) == set(
+        lost
+    )

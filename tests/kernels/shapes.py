@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import shapely
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ FAR = (39_512_345.0, 3_398_765.0)
 """Zone-prefixed Gauss-Krüger: float64 steps are 7e-9 m here."""
 
 
-def box(x0, y0, x1, y1, *holes):
+def box(x0: float, y0: float, x1: float, y1: float, *holes: Any) -> shapely.Polygon:
     return shapely.Polygon(shapely.box(x0, y0, x1, y1).exterior, [h.exterior for h in holes])
 
 
@@ -38,12 +40,12 @@ POLYGONS = {
 }
 
 
-def footprints_of(polygons):
+def footprints_of(polygons: Any) -> Footprints:
     return Footprints.from_polygons([f"b{k:03d}" for k in range(len(polygons))], polygons)
 
 
-def telling_points(polygons, rng, n=60):
-    """Vertices, points on edges or a rounding error off, points all around; and in millimetres."""
+def telling_points(polygons: Any, rng: np.random.Generator, n: int = 60) -> Any:
+    """Vertices, points on edges or a rounding error off, points around; and in millimetres."""
     corners = shapely.get_coordinates(list(polygons))
     edges = [shapely.get_coordinates(r) for r in shapely.get_rings(list(polygons))]
     start, end = np.vstack([e[:-1] for e in edges]), np.vstack([e[1:] for e in edges])
@@ -67,7 +69,7 @@ def telling_points(polygons, rng, n=60):
 
 
 @st.composite
-def lattice_polygons(draw):
+def lattice_polygons(draw: Any) -> list[shapely.Polygon]:
     """Unions of unit squares, moved: courtyards, corners that touch, shared walls."""
     cells = draw(st.lists(st.integers(0, 2), min_size=25, max_size=25))
     shapes = []
@@ -80,7 +82,7 @@ def lattice_polygons(draw):
 
 
 @st.composite
-def star_polygons(draw):
+def star_polygons(draw: Any) -> list[shapely.Polygon]:
     """Simple rings around a centre, with corners in whole millimetres."""
     n = draw(st.integers(3, 12))
     radius = np.array(draw(st.lists(st.integers(300, 9000), min_size=n, max_size=n))) / 1000
@@ -91,12 +93,12 @@ def star_polygons(draw):
 
 
 @st.composite
-def moved(draw, polygons):
+def moved(draw: Any, polygons: list[shapely.Polygon]) -> list[shapely.Polygon]:
     """Scaled, turned, moved and rounded like survey data; only what stays valid."""
     scale, angle = draw(st.sampled_from([1.0, 3.7])), draw(st.sampled_from([0, 90, 17.3, 45]))
     dx, dy = draw(st.sampled_from([(0.0, 0.0), (-7.5, 2.25), (85_000.1, 447_000.7), FAR]))
 
-    def place(xy):
+    def place(xy: Any) -> Any:
         t = np.radians(angle)
         turn = np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]])
         return (scale * xy @ turn + (dx, dy)).round(3)

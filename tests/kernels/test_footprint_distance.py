@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -19,7 +21,7 @@ from tests.kernels.shapes import (
 )
 
 
-def check(polygons, points):
+def check(polygons: Any, points: Any) -> None:
     grid = build_grid(footprints_of(polygons), cell=0.8)
     row = np.arange(len(points)) % len(polygons)
     shapes, places = np.array(polygons)[row], shapely.points(points)
@@ -38,7 +40,8 @@ def check(polygons, points):
 def test_zoo_agrees_with_shapely(name, origin):
     polygons = [shapely.transform(p, lambda xy: xy + origin) for p in POLYGONS[name]]
     points = telling_points(polygons, np.random.default_rng(1), 30)
-    check(polygons, np.vstack([points, [*points.mean(0), [500.0, 900.0], [-20000.0, 0.0]]]))
+    afar = points.mean(0) + np.array([[500.0, 900.0], [-2e4, 0.0]])
+    check(polygons, np.vstack([points, afar]))
 
 
 @settings(max_examples=15, deadline=None)

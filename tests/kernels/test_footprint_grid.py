@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
 
 from cimkit.errors import ParameterError
-from cimkit.kernels.footprint_grid import GRID_SIZE_MAX, build_grid
+from cimkit.kernels.footprint_grid import GRID_SIZE_MAX, FootprintGrid, build_grid
 from cimkit.kernels.point_in_footprint import assign_points
 from tests.kernels.shapes import FAR, POLYGONS, box, footprints_of, lattice_polygons
 
 
-def cells_by_shapely(polygons, grid, slack):
+def cells_by_shapely(polygons: Any, grid: FootprintGrid, slack: float) -> Any:
     """Entries of each cell: 1 covered wholly, 2 crossed by the boundary, by exact geometry."""
     x = grid.shift_x + grid.x0 + grid.cell * np.arange(grid.columns)
     y = grid.shift_y + grid.y0 + grid.cell * np.arange(grid.rows)
@@ -24,7 +26,7 @@ def cells_by_shapely(polygons, grid, slack):
     return covered, crossed
 
 
-def cells_of(grid, n):
+def cells_of(grid: FootprintGrid, n: int) -> Any:
     inside, touched = np.zeros((2, n, grid.columns * grid.rows), bool)
     for c in range(grid.columns * grid.rows):
         for k in range(grid.cell_offsets[c], grid.cell_offsets[c + 1]):
@@ -33,7 +35,7 @@ def cells_of(grid, n):
     return inside, touched
 
 
-def check_cells(polygons, cell):
+def check_cells(polygons: Any, cell: float) -> None:
     footprints = footprints_of(polygons)
     grid = build_grid(footprints, cell=cell)
     inside, touched = cells_of(grid, len(polygons))
@@ -108,7 +110,7 @@ def test_many_vertices():
     points = np.random.default_rng(0).uniform(-105, 105, (500, 2))
     points[:100] = ring[::200]
     expected = np.where(shapely.covers(polygon, shapely.points(points)), 0, -1)
-    assert assign_points(*points.T, grid).tolist() == expected.tolist()
+    assert assign_points(points[:, 0], points[:, 1], grid).tolist() == expected.tolist()
 
 
 def test_margin_is_covered():

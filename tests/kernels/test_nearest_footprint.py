@@ -49,7 +49,9 @@ def check_values(polygons, points, radius):
     assert found.sum() == len(rows)
     assert (expected[found] <= radius + GREY).all()
     assert found[expected <= radius - GREY].all()
-    assert found[shapely.covers(np.array(polygons)[:, None], shapely.points(points)[None])].all()
+    assert found[
+        shapely.covers(np.array(polygons)[:, None], shapely.points(points)[None])
+    ].all()
 
 
 @pytest.mark.parametrize("name", POLYGONS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +19,13 @@ numbers = st.one_of(
 
 
 @kernel
-def side(points):
+def side(points: Any) -> int:
     return orientation(
         points[0, 0], points[0, 1], points[1, 0], points[1, 1], points[2, 0], points[2, 1]
     )
 
 
-def exact_side(points):
+def exact_side(points: Any) -> int:
     (ax, ay), (bx, by), (px, py) = [[Fraction(v) for v in point] for point in points.tolist()]
     value = (ax - px) * (by - py) - (ay - py) * (bx - px)
     return (value > 0) - (value < 0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -19,12 +21,12 @@ from tests.kernels.shapes import (
 )
 
 
-def covers_by_shapely(polygons, points):
+def covers_by_shapely(polygons: Any, points: Any) -> Any:
     """Matrix of polygon by point."""
     return np.array([shapely.covers(p, shapely.points(points)) for p in polygons])
 
 
-def check(polygons, points, cell):
+def check(polygons: Any, points: Any, cell: float) -> None:
     footprints = footprints_of(polygons)
     grid = build_grid(footprints, cell=cell)
     order = np.lexsort((np.arange(len(polygons)), footprints.area))

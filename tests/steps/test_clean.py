@@ -96,7 +96,7 @@ ring = st.lists(
 )
 
 
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ring, st.integers(0, 8), st.booleans(), st.sampled_from([0.0, 1e7, -3.85e7]))
 def test_verdict_knows_no_start_direction_or_place(corners, start, reverse, shift):
     corners = np.array(corners) / 100
@@ -107,6 +107,19 @@ def test_verdict_knows_no_start_direction_or_place(corners, start, reverse, shif
     verdicts = [{i.code for i in found} - {"RING_CLEANED"} for found in (its, others)]
     assert verdicts[0] == verdicts[1]
     assert one.area == pytest.approx(other.area, rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=20))
+def test_courtyards_that_touch_are_parted(cells):
+    court = shapely.union_all([box(x, y, x + 1, y + 1) for x, y in cells])
+    shape = box(-2, 0, 8, 8).difference(court)
+    footprints, issues = clean(raw(shape))
+    assert_promises(footprints)
+    lost = sum(issue.severity == "ERROR" for issue in issues)
+    assert len(footprints) + lost == shapely.get_num_geometries(shape)
+    if not lost:
+        assert footprints.area.sum() == pytest.approx(shape.area, abs=0.05)
 
 
 @settings(max_examples=60, deadline=None)

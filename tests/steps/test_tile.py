@@ -40,7 +40,9 @@ def assert_whole(tree, city, tile_buildings):
         assert min(size[list(shown)]) >= max(size[list(omitted)])
         assert tree.error[row] >= max(size[list(omitted)])
         assert all(tree.error[row] >= 2 * tree.error[child] for child in children[row])
-        assert shown <= set().union(*(tree.buildings(child).tolist() for child in children[row]))
+        assert shown <= set().union(
+            *(tree.buildings(child).tolist() for child in children[row])
+        )
         assert all(tree.level[child] == tree.level[row] + 1 for child in children[row])
     assert sorted(leaves) == list(range(len(city.buildings)))
 
@@ -90,9 +92,7 @@ def test_a_new_building_leaves_the_tiles_elsewhere_alone():
     city = boxes(700)
     far = shapely.box(530_000, 3_040_000, 530_020, 3_040_010)
     grown = extrude([*city.footprints.polygons(), far], [*city.buildings.height, 9.0])
-    before, after = (
-        tile(c.footprints, c.buildings, tile_buildings=20) for c in (city, grown)
-    )
+    before, after = (tile(c.footprints, c.buildings, tile_buildings=20) for c in (city, grown))
     tiles = {tuple(after.buildings(row).tolist()) for row in range(len(after))}
     assert {tuple(before.buildings(row).tolist()) for row in range(len(before))} <= tiles
 
@@ -120,7 +120,11 @@ def test_no_buildings_no_tiles():
 def test_one_building_is_one_leaf():
     city = boxes(1)
     tree = tile(city.footprints.to_geopandas(), city.buildings)
-    assert (tree.parent.tolist(), tree.error.tolist(), tree.members.tolist()) == ([-1], [0], [0])
+    assert (tree.parent.tolist(), tree.error.tolist(), tree.members.tolist()) == (
+        [-1],
+        [0],
+        [0],
+    )
 
 
 def test_tables_of_different_cities_are_refused():

@@ -48,20 +48,25 @@ def test_blocks_with_vertices_on_straight_walls_stay_closed(rows, columns, rando
 def test_fans_and_other_faces_keep_the_order_of_the_faces():
     shapes = [shapely.box(0, 0, 4, 4), shapely.box(9, 0, 13, 4) - shapely.box(10, 1, 11, 2)]
     models = extrude([*shapes, shapely.Point(20, 0).buffer(3)], 5.0).models
-    assert assert_closed(models) == pytest.approx(5 * (16 + 15 + shapely.Point(0, 0).buffer(3).area), rel=1e-4)
+    assert assert_closed(models) == pytest.approx(
+        5 * (16 + 15 + shapely.Point(0, 0).buffer(3).area), rel=1e-4
+    )
     triangles, face = models.triangles()
     assert set(face.tolist()) == set(range(len(models.semantics)))
-    normal = np.cross(*(models.vertices[triangles[:, k]] - models.vertices[triangles[:, 0]] for k in (1, 2)))
+    a, b, c = (models.vertices[triangles[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
     assert (normal[models.semantics[face] == 2][:, 2] > 0).all()
     assert (normal[models.semantics[face] == 0][:, 2] < 0).all()
 
 
 def test_far_from_the_origin():
-    shape = shapely.affinity.translate(shapely.box(0, 0, 9, 9) - shapely.box(1, 1, 2, 2), 4e7, 3.4e6)
+    shape = shapely.affinity.translate(
+        shapely.box(0, 0, 9, 9) - shapely.box(1, 1, 2, 2), 4e7, 3.4e6
+    )
     assert assert_closed(extrude([shape], 3.0).models) == pytest.approx(240)
 
 
 def test_a_face_that_crosses_itself_names_the_building():
     bow_tie = shapely.Polygon([(0, 0), (4, 4), (4, 0), (0, 3)])
-    with pytest.raises(TableError, match="crosses itself: b$"):
+    with pytest.raises(TableError, match=r"crosses itself: b$"):
         extrude([shapely.box(5, 5, 6, 6), bow_tie], 3.0, ids=["a", "b"]).models.triangles()

@@ -179,7 +179,7 @@ def test_more_buildings_than_a_short_can_count(tmp_path):
         models.building_id,
         *(
             np.repeat(getattr(buildings, name), n)
-            for name in buildings.__slots__  # type: ignore[attr-defined]
+            for name in buildings.__slots__
             if name != "building_id"
         ),
     )
@@ -247,6 +247,7 @@ def test_real_buildings_pass_everything(tmp_path, real_data, validator):
     [
         (lambda c: c._replace(address=c.address[:2]), "same rows"),
         (lambda c: c._replace(buildings=c.buildings.take(np.array([1, 0, 2]))), "same rows"),
+        (lambda c: c._replace(models=c.models.take(np.arange(2))), "same rows"),
         (lambda c: c._replace(models=c.models.take(np.array([], dtype=int))), "same rows"),
         (
             lambda c: c._replace(buildings=replace(c.buildings, lod=["1.2", "3.0", "1.2"])),
@@ -257,7 +258,7 @@ def test_real_buildings_pass_everything(tmp_path, real_data, validator):
             "height_source: 'guess'",
         ),
     ],
-    ids=["address", "order", "empty", "lod", "source"],
+    ids=["address", "order", "fewer", "empty", "lod", "source"],
 )
 def test_rows_that_do_not_belong_together_are_refused(change, message):
     with pytest.raises(TableError, match=message):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -36,12 +37,17 @@ def test_the_published_place_of_amersfoort():
     placement = Placement("EPSG:7415", 43.3, (155_000.0, 463_000.0, 0.0))
     expected = closed_formula(5.38720621, 52.15517440, 43.3)
     # 1 m: the accuracy of EPSG operation 4 between Amersfoort and WGS 84.
-    np.testing.assert_allclose(placement.to_ecef(np.array([placement.origin])), expected, atol=1)
+    np.testing.assert_allclose(
+        placement.to_ecef(np.array([placement.origin])), expected, atol=1
+    )
 
 
 @pytest.mark.parametrize(
     ("placement", "horizontal"),
-    [pytest.param(DELFT, "EPSG:28992", id="delft"), pytest.param(CHINA, "EPSG:4546", id="china")],
+    [
+        pytest.param(DELFT, "EPSG:28992", id="delft"),
+        pytest.param(CHINA, "EPSG:4546", id="china"),
+    ],
 )
 def test_a_city_of_10_km_agrees_with_proj_to_a_millimetre(placement, horizontal):
     xyz = city(placement)
@@ -61,7 +67,8 @@ def test_cgcs2000_agrees_with_proj_in_three_dimensions():
     direct = pyproj.Transformer.from_crs(
         pyproj.CRS("EPSG:4546").to_3d(), "EPSG:4978", always_xy=True
     )
-    expected = np.column_stack(direct.transform(*xyz[:, :2].T, xyz[:, 2] + CHINA.undulation))
+    x, y, z = xyz.T
+    expected = np.column_stack(direct.transform(x, y, z + CHINA.undulation))
     np.testing.assert_allclose(CHINA.to_ecef(xyz), expected, rtol=0, atol=1e-6)
 
 
@@ -86,11 +93,11 @@ def test_a_flat_city_would_be_wrong_by_metres():
 
 
 def test_zone_prefixed_eastings():
-    xy = [500_000.0, 3_400_000.0, 30.0]
-    plain = Placement("EPSG:4546", -20.0, tuple(xy))
-    zoned = Placement("EPSG:4525", -20.0, (37_500_000.0, *xy[1:]))
+    plain, zoned = (500_000.0, 3_400_000.0, 30.0), (37_500_000.0, 3_400_000.0, 30.0)
     np.testing.assert_allclose(
-        plain.to_ecef(np.array([xy])), zoned.to_ecef(np.array([[37_500_000.0, *xy[1:]]])), atol=1e-6
+        Placement("EPSG:4546", -20.0, plain).to_ecef(np.array([plain])),
+        Placement("EPSG:4525", -20.0, zoned).to_ecef(np.array([zoned])),
+        atol=1e-6,
     )
 
 
@@ -126,6 +133,7 @@ def test_vertices_that_no_map_holds_are_refused():
 
 
 def test_the_network_setting_of_the_user_is_left_alone():
-    before = pyproj.network.is_network_enabled()
+    network: Any = pyproj.network
+    before = network.is_network_enabled()
     Placement("EPSG:4549", 0.0, (500_000.0, 3_400_000.0, 0.0))
-    assert pyproj.network.is_network_enabled() == before
+    assert network.is_network_enabled() == before

@@ -95,9 +95,11 @@ def test_a_city_that_grows_at_its_edge_keeps_its_other_tiles(tmp_path):
     shapes = [*city.footprints.polygons(), shapely.box(540_000, 3_040_000, 540_020, 3_040_020)]
     grown = extrude(shapes, [*city.buildings.height, 30.0])
     # The same attributes: only the new building is new.
-    grown = grown._replace(buildings=type(city.buildings).concatenate(
-        [city.buildings, grown.buildings.take(np.array([90]))]
-    ))
+    grown = grown._replace(
+        buildings=type(city.buildings).concatenate(
+            [city.buildings, grown.buildings.take(np.array([90]))]
+        )
+    )
     folders = [tmp_path / name for name in "ab"]
     for folder, one in zip(folders, (city, grown), strict=True):
         folder.mkdir()

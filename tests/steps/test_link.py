@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cimkit.errors import ParameterError, TableError
+from cimkit.steps.link import link
+from cimkit.tables import Addresses, Footprints
+
+STREET = Footprints.from_polygons(
+    ["a", "b", "big", "c#1", "c#2", "court"],
+    [
+        shapely.box(0, 0, 10, 10),
+        shapely.box(10, 0, 20, 10),
+        shapely.box(100, 0, 140, 40),
+        shapely.box(200, 0, 210, 10),
+        shapely.box(220, 0, 230, 10),
+        shapely.Polygon(
+            shapely.box(300, 0, 330, 30).exterior, [shapely.box(310, 10, 320, 20).exterior]
+        ),
+    ],
+)
+CODES = [f"42100299010000100000{k}" for k in range(6)]
+NOWHERE = (np.nan, np.nan)
+
+
+def linked(places, refs=None, **options):
+    """Rows (address, building, rule, confidence, distance, inside, candidates), and the rest."""
+    names = [f"k{i}" for i in range(len(places))]
+    x, y = np.array(places, float).reshape(-1, 2).T
+    links, issues = link(Addresses(names, names, x, y, refs), STREET, codes=CODES, **options)
+    rows = [
+        tuple(row)
+        for row in links.to_pandas()[
+            ["address_id", "building_id", "rule", "confidence", "distance_m", "inside"]
+        ]
+        .to_numpy()
+        .tolist()
+    ]
+    unlinked = dict(
+        zip(links.unlinked_id.tolist(), links.unlinked_reason.tolist(), strict=True)
+    )
+    return rows, unlinked, issues, links
+
+
+def test_r1_inside_one_footprint():
+    rows, unlinked, issues, links = linked([(5, 5), (300, 30), (140, 20)])
+    assert rows == [
+        ("k0", "a", "R1", 0.95, 0.0, True),
+        ("k1", "court", "R1", 0.95, 0.0, True),
+        ("k2", "big", "R1", 0.95, 0.0, True),
+    ]
+    assert (unlinked, issues, links.n_candidates.tolist()) == ({}, [], [1, 1, 1])
+
+
+def test_r1_does_not_choose_between_several():
+    rows, unlinked, issues, _ = linked([(10, 5)])
+    assert (rows, unlinked) == ([], {"k0": "INSIDE_MANY"})
+    assert [(i.severity, i.code, i.table, i.id) for i in issues] == [
+        ("WARNING", "ADDRESS_UNLINKED", "addresses", "k0")
+    ]
+
+
+def test_r3_at_the_edge_of_one_footprint():
+    rows, unlinked, _, links = linked([(98, 20), (97, 20), (96.9, 20), (311, 15), (315, 15)])
+    assert rows == [
+        ("k0", "big", "R3", 0.85, 2.0, False),
+        ("k1", "big", "R3", 0.85, 3.0, False),
+        ("k3", "court", "R3", 0.85, 1.0, False),
+    ]
+    assert unlinked == {"k2": "TOO_FAR", "k4": "TOO_FAR"}
+    assert links.n_candidates.tolist() == [1, 1, 1]
+
+
+def test_r3_wants_the_second_twice_as_far():
+    # The gap between c#1 and c#2 is 10 m wide.
+    places = [(213.3, 5), (213.4, 5), (215, 5)]
+    rows, unlinked, _, links = linked(places, edge_distance=6.0)
+    assert [(r[:3], round(r[4], 3)) for r in rows] == [(("k0", "c#1", "R3"), 3.3)]
+    assert links.n_candidates.tolist() == [2]
+    assert unlinked == {"k1": "AMBIGUOUS_EDGE", "k2": "AMBIGUOUS_EDGE"}
+    assert linked(places)[1] == dict.fromkeys(["k0", "k1", "k2"], "TOO_FAR")
+
+
+def test_r3_switched_off():
+    assert linked([(98, 20)], edge_distance=0.0)[1] == {"k0": "TOO_FAR"}
+
+
+def test_r0_goes_before_the_point():
+    rows, unlinked, issues, _ = linked([(5, 5), NOWHERE, (150, 5)], ["b", CODES[2], "big"])
+    assert rows[0] == ("k0", "b", "R0", 1.0, 5.0, False)
+    assert rows[1][:4] == ("k1", "big", "R0", 1.0)
+    assert np.isnan(rows[1][4])
+    assert rows[2] == ("k2", "big", "R0", 1.0, 10.0, False)
+    assert (unlinked, issues) == ({}, [])
+
+
+def test_r0_in_conflict_with_the_point():
+    rows, _, issues, _ = linked([(70, 5), (69.9, 5)], ["b", "b"])
+    assert [row[3] for row in rows] == [1.0, 1.0]
+    rows, unlinked, issues, _ = linked([(70.5, 5), (30.5, 5)], ["b", "b"])
+    assert [row[3:5] for row in rows] == [(0.6, 50.5), (1.0, 10.5)]
+    assert [(i.code, i.id) for i in issues] == [("LINK_CONFLICT", "k0")]
+    assert "50.5 m outside" in issues[0].message
+    assert unlinked == {}
+    assert linked([(30.5, 5)], ["b"], given_far=10.0)[0][0][3] == 0.6
+
+
+@pytest.mark.parametrize("ref", ["a;b", "b, a", "a；b", f"{CODES[0]}，{CODES[1]}", "a、b;a"])
+def test_r0_names_several(ref):
+    rows, _, _, links = linked([(5, 5)], [ref])
+    assert [row[:3] for row in rows] == [("k0", "a", "R0"), ("k0", "b", "R0")]
+    assert links.n_candidates.tolist() == [2, 2]
+
+
+def test_r0_names_a_building_of_several_parts():
+    rows, *_ = linked([(5, 5), (5, 5)], ["c", "c#2"])
+    assert [row[:3] for row in rows] == [
+        ("k0", "c#1", "R0"),
+        ("k0", "c#2", "R0"),
+        ("k1", "c#2", "R0"),
+    ]
+
+
+def test_identifier_with_a_comma_and_identifier_before_code():
+    footprints = Footprints.from_polygons(
+        ["1,2", "x"], [shapely.box(0, 0, 1, 1), shapely.box(5, 0, 6, 1)]
+    )
+    addresses = Addresses(["p", "q"], ["", ""], [0, 0], [0, 0], ["1,2", "x"])
+    links, issues = link(addresses, footprints, codes=["x", ""])
+    assert links.building_id.tolist() == ["1,2", "x"]
+    assert issues == []
+
+
+def test_name_that_nothing_bears():
+    rows, unlinked, issues, _ = linked(
+        [(5, 5), NOWHERE, (5, 5), (60, 60)], ["z", "z", "a;z", "z"]
+    )
+    assert [row[:3] for row in rows] == [("k0", "a", "R1"), ("k2", "a", "R0")]
+    assert unlinked == {"k1": "UNKNOWN_BUILDING_REF", "k3": "TOO_FAR"}
+    assert [(i.id, i.code) for i in issues] == [
+        ("k0", "UNKNOWN_BUILDING_REF"),
+        ("k1", "ADDRESS_UNLINKED"),
+        ("k1", "UNKNOWN_BUILDING_REF"),
+        ("k2", "UNKNOWN_BUILDING_REF"),
+        ("k3", "ADDRESS_UNLINKED"),
+        ("k3", "UNKNOWN_BUILDING_REF"),
+    ]
+
+
+def test_no_coordinates():
+    assert linked([NOWHERE])[1] == {"k0": "NO_COORDINATES"}
+
+
+def test_primary_is_the_surest_then_nearest_then_first():
+    places = [(98, 20), (120, 20), (100, 20), (90, 20), NOWHERE]
+    *_, links = linked(places, ["", "", "", "big", "big"])
+    assert links.address_id[links.primary].tolist() == ["k3"]
+    *_, links = linked(places[:3])
+    assert links.address_id[links.primary].tolist() == ["k1"]
+    *_, links = linked([NOWHERE, (99, 20), (120, 20)], ["big", "", ""])
+    assert links.address_id[links.primary].tolist() == ["k0"]
+
+
+def test_primary_is_one_for_each_linked_building():
+    *_, links = linked([(5, 5), (6, 6), (15, 5), (120, 20)], ["", "b", "", ""])
+    of = links.building_id[links.primary].tolist()
+    assert sorted(of) == sorted(set(links.building_id.tolist()))
+
+
+def test_nothing_to_link():
+    none = Footprints.from_polygons([], [])
+    links, issues = link(Addresses(["p"], [""], [1.0], [1.0]), none)
+    assert (len(links), links.unlinked_reason.tolist()) == (0, ["TOO_FAR"])
+    assert len(issues) == 1
+    links, issues = link(Addresses([], [], [], []), STREET, accuracy=2.0)
+    assert (len(links), len(links.unlinked_id), issues) == (0, 0, [])
+
+
+def test_frames_are_taken():
+    addresses = Addresses(["p"], [""], [5.0], [5.0])
+    links, _ = link(addresses.to_geopandas(), STREET.to_geopandas())
+    assert links.building_id.tolist() == ["a"]
+
+
+@pytest.mark.parametrize("name", ["edge_distance", "given_far", "accuracy"])
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_wrong_distances_are_refused(name, value):
+    with pytest.raises(ParameterError, match=name):
+        linked([(5, 5)], **{name: value})
+
+
+def test_codes_must_match_the_footprints():
+    with pytest.raises(TableError, match="codes: 6 rows expected"):
+        link(Addresses([], [], [], []), STREET, codes=["x"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-5, 330), st.integers(-5, 45), st.sampled_from(["", "", "a", "c", "z"])
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.randoms(use_true_random=False),
+    st.sampled_from([0.0, 4.0]),
+)
+def test_order_of_rows_changes_nothing(rows, random, accuracy):
+    def run(order, houses):
+        x, y, refs = zip(*(rows[i] for i in order), strict=True)
+        names = [f"k{i}" for i in order]
+        footprints = STREET.take(np.array(houses))
+        links, issues = link(
+            Addresses(names, names, x, y, refs),
+            footprints,
+            codes=[CODES[k] for k in houses],
+            accuracy=accuracy,
+        )
+        return links.to_pandas(), links.unlinked_to_pandas(), issues
+
+    order, houses = list(range(len(rows))), list(range(len(STREET)))
+    expected = run(order, houses)
+    random.shuffle(order)
+    random.shuffle(houses)
+    found = run(order, houses)
+    assert found[0].equals(expected[0])
+    assert found[1].equals(expected[1])
+    assert found[2] == expected[2]
+
+
+def test_every_address_is_linked_or_listed():
+    rng = np.random.default_rng(5)
+    rows, unlinked, _, _ = linked(rng.uniform((-9, -9), (340, 50), (300, 2)))
+    assert {row[0] for row in rows} | set(unlinked) == {f"k{i}" for i in range(300)}
+    assert not {row[0] for row in rows} & set(unlinked)
+
+
+def test_accuracy_lowers_confidence_with_depth():
+    # Walking from the middle of a towards the wall that it shares with b.
+    *_, links = linked([(x, 5) for x in (2, 4, 6, 8, 9, 9.9)], accuracy=3.0)
+    assert links.rule.tolist() == ["R1"] * 6
+    assert (np.diff(links.confidence) <= 0).all()
+    assert links.confidence[0] == pytest.approx(0.95)
+    assert links.confidence[-1] == pytest.approx(0.95 / 2, abs=0.02)
+    assert links.n_candidates.tolist() == [1, 1, 1, 2, 2, 2]
+
+
+def test_accuracy_matters_only_where_a_neighbour_is_near():
+    *_, links = linked([(101, 20), (98, 20)], accuracy=4.0)
+    assert links.confidence.tolist() == [0.95, 0.85]
+
+
+def test_given_links_keep_their_confidence():
+    *_, links = linked([(9.9, 5)], ["a"], accuracy=5.0)
+    assert links.confidence.tolist() == [1.0]
+
+
+def test_edge_link_keeps_its_confidence_where_no_place_is_in_a_building():
+    *_, links = linked([(97.5, 20)], accuracy=0.1)
+    assert links.confidence.tolist() == [0.85]
+
+
+@pytest.fixture(scope="module")
+def delft():
+    from tests.conftest import DATA
+
+    gpd = pytest.importorskip("geopandas")
+    folder = DATA / "delft_centre"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {DATA}: set CIMKIT_DATA")
+    houses = gpd.read_file(folder / "bgt.gpkg", layer="pand")
+    numbers = gpd.read_file(folder / "house_numbers.gpkg")
+    numbers = numbers[numbers.bgt_pand_gml_id.isin(houses.gml_id)]
+    footprints = Footprints.from_polygons(houses.gml_id, houses.geometry.values)
+    xy = np.column_stack([numbers.geometry.x, numbers.geometry.y])
+    return footprints, xy, numbers.bgt_pand_gml_id.astype(str).tolist()
+
+
+def link_moved(delft, length, seed):
+    """Confidence and rightness of links after each address moved in a random direction."""
+    footprints, xy, truth = delft
+    angle = np.random.default_rng(seed).uniform(0, 2 * np.pi, len(xy))
+    x, y = (xy + length * np.column_stack([np.cos(angle), np.sin(angle)])).T
+    names = [f"A{k:04d}" for k in range(len(xy))]
+    links, _ = link(Addresses(names, names, x, y), footprints, accuracy=length)
+    owner = dict(zip(names, truth, strict=True))
+    right = np.array(
+        [
+            owner[address] == building
+            for address, building in zip(
+                links.address_id.tolist(), links.building_id.tolist(), strict=True
+            )
+        ]
+    )
+    return links.confidence, right
+
+
+def test_exact_real_addresses_are_all_right(delft):
+    confidence, right = link_moved(delft, 0.0, 0)
+    assert (len(right), right.sum()) == (123, 123)
+    assert (confidence == 0.95).all()
+
+
+@pytest.mark.parametrize("length", [2.0, 5.0])
+def test_confidence_of_real_addresses_is_calibrated(delft, length):
+    # The seeds of the yardstick's moves (its seed + 1), then pooled: less noise, a sharper bound.
+    results = [link_moved(delft, length, seed) for seed in (1, 2, 3)]
+    for confidence, right in results:
+        assert calibration_error(confidence, right) <= 0.10
+    pooled = [np.concatenate(column) for column in zip(*results, strict=True)]
+    assert calibration_error(*pooled) <= 0.07
+    sure = pooled[0] >= 0.9
+    assert sure.any()
+    assert pooled[1][sure].mean() >= 0.95
+
+
+def calibration_error(confidence, right):
+    """Gap between stated and true share, in ten bins weighted by their links."""
+    number = np.minimum((confidence * 10).astype(int), 9)
+    gaps = [abs((confidence - right)[number == k].sum()) for k in range(10)]
+    return sum(gaps) / len(right)
