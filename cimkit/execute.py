@@ -141,6 +141,7 @@ class Clock:
             "workers": workers,
             "block_size": block_size,
             "peak_memory_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "peak_memory_worker_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
             "python": platform.python_version(),
         }
         return json.dumps(facts, indent=1).encode() + b"\n"

@@ -288,9 +288,12 @@ def _division(job: Job) -> dict[str, str]:
 
 
 def _placement(job: Job, footprints: Footprints) -> Placement:
-    """The frame of the tiles, in the middle of the city at height 0."""
+    """The frame of the tiles, near the middle of the city at height 0.
+
+    In whole kilometres: a new building at the edge must not change the bytes of all tiles.
+    """
     xmin, ymin, xmax, ymax = footprints.total_bounds or (0.0, 0.0, 0.0, 0.0)
-    origin = round((xmin + xmax) / 2), round((ymin + ymax) / 2), 0
+    origin = round((xmin + xmax) / 2, -3), round((ymin + ymax) / 2, -3), 0.0
     return Placement(job.crs, job.undulation or 0.0, origin)
 
 

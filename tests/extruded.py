@@ -44,8 +44,8 @@ def extrude(polygons, heights, *, ground=10.0, ids=None, crs=CRS) -> City:
         ]
         flat = np.vstack(rings).round(3)
         start, k = vertex_ends[-1], len(flat)
-        for z in (ground, ground + heights[row]):
-            vertices.append(np.column_stack([flat, np.full(k, z)]))
+        levels = ground, ground + heights[row]
+        vertices += [np.column_stack([flat, np.full(k, z)]) for z in levels]
         bottoms = np.split(start + np.arange(k), np.cumsum([len(ring) for ring in rings])[:-1])
         faces = [(0, [b[::-1] for b in bottoms]), (2, [b + k for b in bottoms])]
         for b in bottoms:

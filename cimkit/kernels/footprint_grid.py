@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cimkit.tables import Footprints
     from cimkit.tables._columns import ByteArray, FloatArray, IntArray
 
-GRID_SIZE_MAX = 16_000_000
-"""Cells of the grid, and entries in them: 128 MB for each array of int64."""
+GRID_SIZE_MAX = 8_000_000
+"""Cells of the grid, and entries in them: 64 MB for each array of int64, some 0.4 GB in all."""
 
 TOLERANCE = 1e-6
 """Cells. A coordinate of `GRID_SIZE_MAX` cells needs 24 of 53 bits: rounding is below 1e-8."""

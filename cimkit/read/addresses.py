@@ -12,7 +12,7 @@ import shapely
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.job import AUTO
 from cimkit.read.columns import find_columns, numbers
-from cimkit.read.crs import check_place, looks_like_degrees, source_of, working_crs
+from cimkit.read.crs import check_place, looks_like_degrees, reproject, source_of, working_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.vector import POINTS, local_file, open_layer, read_layer
 from cimkit.tables._columns import texts
@@ -240,15 +240,19 @@ def _into(
     zero = (xy == 0).all(axis=1)
     xy[zero] = np.nan
     told = source_crs or ("" if given.stated_crs else crs)
-    source, issues = source_of(given.stated_crs, told, path, "addresses", _OPTION)
+    source, issues = source_of(
+        given.stated_crs, told, xy, path=path, table="addresses", option=_OPTION
+    )
     if not source_crs and not given.stated_crs and looks_like_degrees(xy):
         raise CrsError(
             "its coordinates look like degrees, the working CRS is in metres",
             path=path,
             hint=f"State their CRS: {_OPTION} EPSG:4490 for CGCS2000.",
         )
-    moved, outside = check_place(np.hstack([xy, xy]), source, target, path=path, option=_OPTION)
-    if not np.array_equal(moved, xy, equal_nan=True):
+    boxes = np.hstack([xy, xy])
+    outside = check_place(boxes, source, target, path=path, option=_OPTION)
+    moved = reproject(xy, source, target)
+    if moved is not xy:
         text = f"from {source.name} to {target.name}"
         issues.append(Issue("INFO", "REPROJECTED", "addresses", "", text))
     for reason, rows in (

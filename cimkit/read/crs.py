@@ -106,9 +106,24 @@ def working_crs(text: str) -> CRS:
 
 
 def source_of(
-    stated: str, given: str, path: str, table: str, option: str
+    stated: str, given: str, xy: FloatArray, *, path: str, table: str, option: str
 ) -> tuple[CRS, list[Issue]]:
-    """CRS of the coordinates of a file: what the user says, else what the file states.
+    """CRS of the coordinates of a file: what the user gives, else what the file states.
+
+    Parameters
+    ----------
+    stated, given : str
+        By the file and by the user; "" for nothing.
+    xy : float64 array, shape (n, 2)
+        Some coordinates of the file, for the hint.
+    path, table, option : str
+        The file; its table in the issue rows; the parameter that gives a CRS.
+
+    Returns
+    -------
+    source : CRS
+    issues : list of Issue
+        ``CRS_OVERRIDDEN`` (WARNING) where both speak and differ.
 
     Raises
     ------
@@ -116,12 +131,13 @@ def source_of(
         If neither does.
     """
     if not (stated or given):
-        raise CrsError(
-            "states no CRS", path=path, hint=f"State it with {option}, such as EPSG:4490."
-        )
+        degrees = looks_like_degrees(xy)
+        look = "It looks like degrees: state" if degrees else "State its CRS with"
+        codes = "EPSG:4490 (CGCS2000) or EPSG:4326 (WGS 84)" if degrees else "EPSG:4547"
+        raise CrsError("states no CRS", path=path, hint=f"{look} {option}, such as {codes}.")
     source = parse_crs(given or stated, path=path)
     if given and stated and not source.equals(parse_crs(stated), ignore_axis_order=True):
-        text = f"the file states {stated.splitlines()[0][:60]}; taken as {given}, as told"
+        text = f"the file states {parse_crs(stated).name}, it was read as {given}, as told"
         return source, [Issue("WARNING", "CRS_OVERRIDDEN", table, "", text)]
     return source, []
 
@@ -129,26 +145,25 @@ def source_of(
 def reproject(xy: FloatArray, source: CRS, target: CRS) -> FloatArray:
     """Coordinates in another CRS, shape (n, 2), x east and y north; infinite where undefined.
 
-    Between equal systems the values stay the same bit for bit.
+    Between equal systems it is the same array.
     """
     source, target = horizontal_part(source), horizontal_part(target)
     if source.equals(target, ignore_axis_order=True):
         return xy
-    to_target = Transformer.from_crs(source, target, always_xy=True)
-    moved = np.column_stack(to_target.transform(xy[:, 0], xy[:, 1]))
-    shift = np.abs(moved - xy)
-    return xy if not (shift[~np.isnan(shift)] > _SAME_M).any() else moved
+    moved = _transform(xy, source, target)
+    known = np.isfinite(xy).all(axis=1)
+    return moved if (np.abs(moved - xy)[known] > _SAME_M).any() else xy
 
 
 def check_place(
     bounds: FloatArray, source: CRS, target: CRS, *, path: str, option: str
-) -> tuple[FloatArray, BoolArray]:
-    """Bring the centres of rows into the working CRS, and doubt them.
+) -> BoolArray:
+    """Doubt the places of rows: whether the working CRS may be used where they are.
 
     Parameters
     ----------
     bounds : float64 array, shape (n, 4)
-        Boxes (xmin, ymin, xmax, ymax) as in the file; NaN where a row has no place.
+        Boxes (xmin, ymin, xmax, ymax) as in the file; not finite where a row has no place.
     source, target : CRS
         Of the file; of the work.
     path, option : str
@@ -156,10 +171,8 @@ def check_place(
 
     Returns
     -------
-    centre : float64 array, shape (n, 2)
-        In the working CRS.
-    outside : bool array, shape (n,)
-        Rows that lie outside the area in which `target` may be used, by more than
+    bool array, shape (n,)
+        Rows whose centre lies outside the area in which `target` may be used, by more than
         `AREA_MARGIN_DEG`. Rows without a place are not outside.
 
     Raises
@@ -178,18 +191,18 @@ def check_place(
             where=f"row {row}",
             hint=f"Beyond {COORDINATE_MAX:g} m there is nothing: repair or remove it.",
         )
-    centre = (bounds[:, :2] + bounds[:, 2:]) / 2
-    moved = reproject(centre, source, target)
-    outside = known & ~_is_inside(moved, target)
+    centre = (bounds[known, :2] + bounds[known, 2:]) / 2
+    outside = np.zeros(len(bounds), dtype=np.bool_)
+    outside[known] = ~_is_inside(reproject(centre, source, target), target)
     if 2 * outside.sum() > known.sum():
-        place = np.median(centre[known], axis=0)
+        place = np.median(centre, axis=0)
         raise CrsError(
             f"{outside.sum():,} of {known.sum():,} rows lie outside the area of {target.name}",
             path=path,
             where=f"around {place[0]:.6g}, {place[1]:.6g}",
-            hint=_advice(centre[known], source, target, option),
+            hint=_advice(centre, source, target, option),
         )
-    return moved, outside
+    return outside
 
 
 def check_overlap(ours: Box, theirs: Box, what: str) -> None:
@@ -234,12 +247,18 @@ def looks_like_degrees(xy: FloatArray) -> bool:
     return bool(len(size) and size.max() <= 180 and size.max(axis=0).min() <= 90)
 
 
+def _transform(xy: FloatArray, source: CRS, target: CRS) -> FloatArray:
+    """Coordinates through PROJ, in lists: an array of one is taken for a number there."""
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    return np.column_stack(transformer.transform(xy[:, 0].tolist(), xy[:, 1].tolist()))
+
+
 def _is_inside(xy: FloatArray, crs: CRS) -> BoolArray:
     """Places in the area of use of a CRS, widened by the margin."""
     area = crs.area_of_use
     if area is None or crs.geodetic_crs is None:
         return np.asarray(np.isfinite(xy).all(axis=1))
-    lon, lat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(*xy.T)
+    lon, lat = _transform(xy, crs, crs.geodetic_crs).T
     width = (area.east - area.west) % 360 or 360.0  # an area may cross the antimeridian
     with np.errstate(invalid="ignore"):
         east_of_west = (lon - area.west + AREA_MARGIN_DEG) % 360 <= width + 2 * AREA_MARGIN_DEG
@@ -264,8 +283,7 @@ def _advice(xy: FloatArray, source: CRS, target: CRS, option: str) -> str:
     if source.is_projected and source.equals(target, ignore_axis_order=True):
         return f"Another zone, or eastings without their zone number? Check --crs, or {state}."
     if source.geodetic_crs is not None:
-        lonlat = Transformer.from_crs(source, source.geodetic_crs, always_xy=True)
-        lon, lat = lonlat.transform(x, y)
+        lon, lat = _transform(np.array([[x, y]]), source, source.geodetic_crs)[0].tolist()
         if np.isfinite(lon):
             near = _nearest(target, lambda name: True, (lon, lat))
             return f"They are at {lon:.4f} E, {lat:.4f} N: work in {near}, or {state}."

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from cimkit.errors import CrsError
 from cimkit.job import AUTO
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.crs import (
     check_place,
-    looks_like_degrees,
     reproject,
     source_of,
     working_crs,
@@ -31,6 +29,8 @@ HEIGHT_MAX = 1500.0
 """Metres. No building is that high; 9999 and the like stand for "unknown"."""
 
 FLOORS_MAX = 300.0
+
+_OPTION = "footprints_crs"
 
 
 def read_footprints(
@@ -118,33 +118,21 @@ def _into(
     target: Any, geometry: NDArray[Any], layer: Layer, path: str, source_crs: str
 ) -> tuple[NDArray[Any], NDArray[np.bool_], list[Issue]]:
     """Geometries in the working CRS, and which of them lie outside of it."""
-    option = "footprints_crs"
-    try:
-        source, issues = source_of(layer.crs, source_crs, path, "footprints", option)
-    except CrsError as error:
-        raise _without_crs(error, geometry, option) from error
     bounds = shapely.bounds(geometry)
-    moved, outside = check_place(bounds, source, target, path=path, option=option)
-    if np.array_equal(moved, (bounds[:, :2] + bounds[:, 2:]) / 2, equal_nan=True):
-        return geometry, outside, issues
-    text = f"from {source.name} to {target.name}"
-    issues.append(Issue("INFO", "REPROJECTED", "footprints", "", text))
-    return (
-        shapely.transform(geometry, lambda xy: reproject(xy, source, target)),
-        outside,
-        issues,
+    source, issues = source_of(
+        layer.crs, source_crs, bounds[:, :2], path=path, table="footprints", option=_OPTION
     )
-
-
-def _without_crs(error: CrsError, geometry: NDArray[Any], option: str) -> CrsError:
-    """The error about a missing CRS, with what the coordinates look like."""
-    low = shapely.bounds(geometry)[:, :2]
-    hint = (
-        f"It looks like degrees: state {option}, EPSG:4490 (CGCS2000) or EPSG:4326 (WGS 84)."
-        if looks_like_degrees(low)
-        else f"State it with {option}, such as EPSG:4547."
-    )
-    return CrsError(error.what, path=error.path, hint=hint)
+    outside = check_place(bounds, source, target, path=path, option=_OPTION)
+    xy, row = shapely.get_coordinates(geometry, return_index=True)
+    movable = np.ones(len(geometry), dtype=np.bool_)
+    movable[row[~np.isfinite(xy).all(axis=1)]] = False  # clean rejects them as they are
+    xy = xy[movable[row]]
+    moved = reproject(xy, source, target)
+    if moved is not xy:
+        geometry[movable] = shapely.set_coordinates(geometry[movable], moved)
+        text = f"from {source.name} to {target.name}"
+        issues.append(Issue("INFO", "REPROJECTED", "footprints", "", text))
+    return geometry, outside, issues
 
 
 def _identifiers(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ POINTS = ("Point", "Unknown")
 """Parts of the names of geometry types that a layer of buildings or of addresses may have."""
 
 _BYTES_AS_TEXT = "ISO-8859-1"
+_NAN, _INFINITY = struct.pack("<d", math.nan), struct.pack("<d", math.inf)
 
 
 class Layer(NamedTuple):
@@ -161,7 +164,7 @@ def read_layer(
         found = {name: _decoded(column, layer.encoding) for name, column in found.items()}
     if layer.fid_column in columns and layer.fid_column not in found:
         found[layer.fid_column] = fids
-    return shapely.from_wkb(wkb, on_invalid="fix"), found, _issues(remarks, layer.path)
+    return _geometries(wkb), found, _issues(remarks, layer.path)
 
 
 def _check_format(file: Path) -> str:
@@ -209,6 +212,20 @@ def _check_records(path: Path, fids: NDArray[Any], wkb: NDArray[Any]) -> None:
             where=f"record {lost[0]}",
             hint="The .shp part is damaged: copy it again.",
         )
+
+
+def _geometries(wkb: NDArray[Any]) -> NDArray[Any]:
+    """Shapely geometries, open rings closed; None where there is none or GEOS cannot hold it.
+
+    GEOS holds no ring that starts at NaN; at infinity it does, and `clean` rejects both alike.
+    """
+    with np.errstate(invalid="ignore"):
+        geometry = np.asarray(shapely.from_wkb(wkb, on_invalid="fix"))
+        for row in np.flatnonzero(shapely.is_missing(geometry)).tolist():
+            if wkb[row] is not None:
+                infinite = wkb[row].replace(_NAN, _INFINITY)
+                geometry[row] = shapely.from_wkb(infinite, on_invalid="ignore")
+    return geometry
 
 
 def _decoded(column: NDArray[Any], encoding: str) -> NDArray[Any]:

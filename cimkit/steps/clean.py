@@ -2,7 +2,7 @@
 
 Rules F1-F3 and F6-F8: an outline is accepted if it is, or has one obvious reading as, a single
 polygon of sensible size. Nothing is dropped silently: the rows accepted and the issues of
-severity ERROR add up to the features plus the further parts that ``MULTIPART_SPLIT`` counts.
+severity ERROR add up to the features plus the issues ``MULTIPART_SPLIT``, one a further part.
 """
 
 from __future__ import annotations
@@ -141,9 +141,8 @@ def _screen(geometry: NDArray[Any]) -> tuple[NDArray[Any], dict[int, tuple[str, 
     kind = shapely.get_type_id(shapes)
     areal = (kind == shapely.GeometryType.POLYGON) | (kind == shapely.GeometryType.MULTIPOLYGON)
     for row in np.flatnonzero(~areal | shapely.is_empty(shapes)).tolist():
-        found = "no geometry" if shapes[row] is None else shapes[row].geom_type
-        found = f"empty {found}" if shapes[row] is not None and shapes[row].is_empty else found
-        reasons[row] = "GEOM_TYPE_SKIPPED", f"{found} is no polygon; set aside"
+        kind_of = "no readable geometry" if shapes[row] is None else shapes[row].geom_type
+        reasons[row] = "GEOM_TYPE_SKIPPED", f"{kind_of}, no polygon with an area; set aside"
         shapes[row] = None
     xy, row_of_vertex = shapely.get_coordinates(shapes, return_index=True)
     wrong = ~(np.abs(xy) <= COORDINATE_MAX).all(axis=1)  # NaN compares false
@@ -219,9 +218,9 @@ def _split(
         for row, k, many in zip(row_of_part.tolist(), number.tolist(), multiple, strict=True)
     ]
     issues = []
-    for row in np.flatnonzero(n_parts > 1).tolist():
-        text = f"split into its {n_parts[row]} parts, {names[row]}#1 and on"
-        issues.append(Issue("INFO", "MULTIPART_SPLIT", "footprints", names[row], text))
+    for part in np.flatnonzero(number > 1).tolist():
+        text = f"part {number[part]} of {names[row_of_part[part]]!r}, a footprint of its own"
+        issues.append(Issue("INFO", "MULTIPART_SPLIT", "footprints", part_names[part], text))
     for part, name in suffix_duplicates(part_names, range(len(part_names))).items():
         text = f"identifier {part_names[part]!r} occurs again; renamed"
         issues.append(Issue("WARNING", "ID_DUPLICATE", "footprints", name, text))

@@ -189,8 +189,9 @@ class Models:
 
         Notes
         -----
-        Ear clipping by mapbox-earcut in the plane of the two axes that the face's normal (Newell's
-        method) leans away from most; no vertex is added, so a closed solid stays closed.
+        Convex faces are cut as fans, the others by constrained Delaunay triangulation (GEOS) in
+        the plane of the two axes that the face's normal (Newell's method) leans away from most.
+        No vertex is added, so a closed solid stays closed.
         """
         from cimkit.tables._triangulate import triangulate_faces
 

@@ -69,7 +69,7 @@ def telling_points(polygons: Any, rng: np.random.Generator, n: int = 60) -> Any:
 
 
 @st.composite
-def lattice_polygons(draw: Any) -> list[shapely.Polygon]:
+def lattice_polygons(draw: Any) -> Any:
     """Unions of unit squares, moved: courtyards, corners that touch, shared walls."""
     cells = draw(st.lists(st.integers(0, 2), min_size=25, max_size=25))
     shapes = []
@@ -82,7 +82,7 @@ def lattice_polygons(draw: Any) -> list[shapely.Polygon]:
 
 
 @st.composite
-def star_polygons(draw: Any) -> list[shapely.Polygon]:
+def star_polygons(draw: Any) -> Any:
     """Simple rings around a centre, with corners in whole millimetres."""
     n = draw(st.integers(3, 12))
     radius = np.array(draw(st.lists(st.integers(300, 9000), min_size=n, max_size=n))) / 1000
@@ -93,7 +93,7 @@ def star_polygons(draw: Any) -> list[shapely.Polygon]:
 
 
 @st.composite
-def moved(draw: Any, polygons: list[shapely.Polygon]) -> list[shapely.Polygon]:
+def moved(draw: Any, polygons: list[shapely.Polygon]) -> Any:
     """Scaled, turned, moved and rounded like survey data; only what stays valid."""
     scale, angle = draw(st.sampled_from([1.0, 3.7])), draw(st.sampled_from([0, 90, 17.3, 45]))
     dx, dy = draw(st.sampled_from([(0.0, 0.0), (-7.5, 2.25), (85_000.1, 447_000.7), FAR]))

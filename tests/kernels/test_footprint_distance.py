@@ -25,12 +25,12 @@ def check(polygons: Any, points: Any) -> None:
     grid = build_grid(footprints_of(polygons), cell=0.8)
     row = np.arange(len(points)) % len(polygons)
     shapes, places = np.array(polygons)[row], shapely.points(points)
-    distance = distance_to_footprint(*points.T, row, grid)
+    distance = distance_to_footprint(points[:, 0], points[:, 1], row, grid)
     np.testing.assert_allclose(
         distance, shapely.distance(shapes, places), rtol=1e-12, atol=2e-8
     )
     assert (distance[shapely.covers(shapes, places)] == 0).all()
-    depth = depth_in_footprint(*points.T, row, grid)
+    depth = depth_in_footprint(points[:, 0], points[:, 1], row, grid)
     expected = shapely.distance(shapely.boundary(shapes), places)
     np.testing.assert_allclose(depth, expected, rtol=1e-12, atol=2e-8)
 

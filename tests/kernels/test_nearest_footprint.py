@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ GREY = 1e-7
 """At this distance from the limit, rounding may decide."""
 
 
-def check_nearest(polygons, points, radius, cell):
+def check_nearest(polygons: Any, points: Any, radius: float, cell: float) -> None:
     grid = build_grid(footprints_of(polygons), cell=cell)
-    rows, distance, offsets = nearest_footprints(*points.T, grid, radius)
+    rows, distance, offsets = nearest_footprints(points[:, 0], points[:, 1], grid, radius)
     point = np.repeat(np.arange(len(points)), np.diff(offsets))
     expected = shapely.distance(np.array(polygons)[:, None], shapely.points(points)[None])
     np.testing.assert_allclose(distance, expected[rows, point], rtol=0, atol=2e-8)
@@ -40,8 +41,10 @@ def check_nearest(polygons, points, radius, cell):
     )
 
 
-def check_values(polygons, points, radius):
-    rows, offsets = values_near_footprints(*points.T, footprints_of(polygons), radius)
+def check_values(polygons: Any, points: Any, radius: float) -> None:
+    rows, offsets = values_near_footprints(
+        points[:, 0], points[:, 1], footprints_of(polygons), radius
+    )
     footprint = np.repeat(np.arange(len(polygons)), np.diff(offsets))
     expected = shapely.distance(np.array(polygons)[:, None], shapely.points(points)[None])
     found = np.zeros(expected.shape, bool)
@@ -79,8 +82,12 @@ def test_order_of_points_changes_nothing_but_order(polygons, seed):
     rng = np.random.default_rng(seed)
     points = telling_points(polygons, rng, 10)
     mixed = rng.permutation(len(points))
-    rows, offsets = values_near_footprints(*points.T, footprints_of(polygons), 1.0)
-    again, ends = values_near_footprints(*points[mixed].T, footprints_of(polygons), 1.0)
+    rows, offsets = values_near_footprints(
+        points[:, 0], points[:, 1], footprints_of(polygons), 1.0
+    )
+    again, ends = values_near_footprints(
+        points[mixed, 0], points[mixed, 1], footprints_of(polygons), 1.0
+    )
     assert offsets.tolist() == ends.tolist()
     for a, b in itertools.pairwise(offsets):
         assert sorted(mixed[again[a:b]]) == sorted(rows[a:b])

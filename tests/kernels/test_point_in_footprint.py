@@ -32,9 +32,9 @@ def check(polygons: Any, points: Any, cell: float) -> None:
     order = np.lexsort((np.arange(len(polygons)), footprints.area))
     covers = covers_by_shapely(polygons, points)[order]
     first = np.where(covers.any(0), order[covers.argmax(0)], -1)
-    found = assign_points(*points.T, grid)
+    found = assign_points(points[:, 0], points[:, 1], grid)
     np.testing.assert_array_equal(found, first)
-    rows, offsets = covering_footprints(*points.T, grid)
+    rows, offsets = covering_footprints(points[:, 0], points[:, 1], grid)
     assert rows.tolist() == [int(row) for column in covers.T for row in order[column]]
     assert np.diff(offsets).tolist() == covers.sum(0).tolist()
 
@@ -59,9 +59,13 @@ def test_order_of_rows_changes_nothing_but_ties_and_order(polygons, random):
     points = telling_points(polygons, np.random.default_rng(0), 20)
     chosen = list(range(len(polygons)))
     random.shuffle(chosen)
-    rows, offsets = covering_footprints(*points.T, build_grid(footprints_of(polygons)))
+    rows, offsets = covering_footprints(
+        points[:, 0], points[:, 1], build_grid(footprints_of(polygons))
+    )
     again, ends = covering_footprints(
-        *points[::-1].T, build_grid(footprints_of([polygons[k] for k in chosen]))
+        points[::-1, 0],
+        points[::-1, 1],
+        build_grid(footprints_of([polygons[k] for k in chosen])),
     )
     for i in range(len(points)):
         j = len(points) - 1 - i

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import warnings
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -16,28 +17,30 @@ from shapely import Point, box
 from cimkit.errors import CrsError, EncodingError, FormatError, InputError
 from cimkit.read.crs import check_overlap, horizontal_part, reproject, working_crs
 from cimkit.read.footprints import read_footprints
-from cimkit.tables import count_issues
+from cimkit.steps.clean import clean
+from cimkit.tables import Issue, count_issues
+from cimkit.tables.rawfootprints import RawFootprints
 
 CRS = "EPSG:4547+5737"
 EAST, NORTH = 500_000.0, 3_380_000.0
 TOWN = [box(EAST + 20 * i, NORTH, EAST + 20 * i + 10, NORTH + 10) for i in range(3)]
 
 
-def town(**columns):
+def town(**columns: Any) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=TOWN, crs="EPSG:4547")
 
 
-def write(frame, path, **options):
+def write(frame: gpd.GeoDataFrame, path: Any, **options: Any) -> str:
     with warnings.catch_warnings(action="ignore"):
         pyogrio.write_dataframe(frame, path, **options)
     return str(path)
 
 
-def read(path, **options):
+def read(path: str, **options: str) -> tuple[RawFootprints, list[Issue]]:
     return read_footprints(path, **{"crs": CRS, **options})
 
 
-def codes(issues):
+def codes(issues: list[Issue]) -> list[tuple[str, str]]:
     return [(issue.severity, issue.code) for issue in issues]
 
 
@@ -76,7 +79,7 @@ def test_same_crs_keeps_every_bit(real_data):
 
 
 def test_esri_text_of_the_same_crs_keeps_every_bit(tmp_path):
-    xy = np.random.default_rng(0).uniform(0, 1e5, (50, 2)) + (EAST, NORTH)
+    xy = np.random.default_rng(0).uniform(0, 1e5, (50, 2)) + np.array([EAST, NORTH])
     esri = working_crs(CRS).from_wkt(working_crs(CRS).to_wkt("WKT1_ESRI"))
     assert reproject(xy, esri, working_crs(CRS)) is xy
 
@@ -372,10 +375,14 @@ def test_wrong_crs(tmp_path):
     )
     with pytest.raises(CrsError, match="swapped axes"):
         read(write(swapped, tmp_path / "swapped.gpkg"))
-    prefixed = frame.set_geometry(shapely.transform(TOWN, lambda xy: xy + (38e6, 0)), crs=4547)
+    prefixed = frame.set_geometry(
+        shapely.transform(TOWN, lambda xy: xy + np.array([38e6, 0])), crs=4547
+    )
     with pytest.raises(CrsError, match=r"zone number 38.*EPSG:4526"):
         read(write(prefixed, tmp_path / "prefixed.gpkg"))
-    huge = frame.set_geometry(shapely.transform(TOWN, lambda xy: xy + (2e8, 0)), crs=4547)
+    huge = frame.set_geometry(
+        shapely.transform(TOWN, lambda xy: xy + np.array([2e8, 0])), crs=4547
+    )
     with pytest.raises(CrsError, match="no map coordinate"):
         read(write(huge, tmp_path / "huge.gpkg"))
 
@@ -389,16 +396,21 @@ def test_one_feature_far_away_is_set_aside(tmp_path):
     assert [(i.severity, i.code, i.id) for i in issues] == [("ERROR", "COORD_OUTSIDE", "b")]
 
 
-def test_nan_vertex_comes_through(tmp_path):
-    frame = town(bid=["a", "b", "c"])
-    broken = shapely.transform(TOWN[1], lambda xy: np.where(xy == EAST + 30, np.nan, xy))
-    frame = frame.set_geometry(gpd.GeoSeries([TOWN[0], broken, TOWN[2]], crs=4547))
-    raw, _ = read(write(frame, tmp_path / "a.gpkg"))
-    assert len(raw) == 3
-    assert np.isnan(shapely.get_coordinates(raw.geometry[1])).any()
-    moved, _ = read(write(frame, tmp_path / "b.gpkg"), crs="EPSG:4548", source_crs="EPSG:4547")
-    assert len(moved) == 3
-    assert not np.isfinite(shapely.get_coordinates(moved.geometry[1])).all()
+@pytest.mark.parametrize("corner", [0, 1])
+def test_nan_vertex_comes_through(tmp_path, corner):
+    place = struct.pack("<2d", *shapely.get_coordinates(TOWN[1])[corner])
+    nowhere = struct.pack("<2d", np.nan, np.nan)
+    wkb = [shapely.to_wkb(shape, byte_order=1).replace(place, nowhere) for shape in TOWN]
+    path = str(tmp_path / "a.gpkg")
+    ids = [np.array(["a", "b", "c"], dtype=object)]
+    pyogrio.raw.write(
+        path, np.array(wkb), ids, ["bid"], geometry_type="Polygon", crs="EPSG:4547"
+    )
+    for crs in ("EPSG:4547", "EPSG:32650"):
+        raw, _ = read(path, crs=crs)
+        footprints, issues = clean(raw)
+        assert footprints.building_id.tolist() == ["a", "c"]
+        assert [(i.code, i.id) for i in issues] == [("COORD_NOT_FINITE", "b")]
 
 
 def test_rings_that_are_open_or_too_short(tmp_path):

@@ -49,7 +49,7 @@ def test_real_points_agree_with_shapely(real_data):
     frame = gpd.read_file(real_data / "delft_centre" / "bgt.gpkg", layer="pand")
     footprints = Footprints.from_polygons(frame.gml_id, frame.geometry.values)
     cloud = laspy.read(real_data / "delft_centre" / "ahn3_cropped_2.laz")
-    xy = np.column_stack([cloud.x, cloud.y])[::10]
+    xy = np.column_stack([cloud.x, cloud.y])[::50]
     found = singulate(np.column_stack([xy, np.zeros((len(xy), 2))]), footprints)
     expected = np.full(len(xy), -1)
     for row in np.lexsort((np.arange(len(footprints)), footprints.area))[::-1]:
@@ -57,4 +57,4 @@ def test_real_points_agree_with_shapely(real_data):
         shapely.prepare(shape)
         expected[shapely.covers(shape, shapely.points(xy))] = row
     np.testing.assert_array_equal(found, expected)
-    assert (found >= 0).sum() > 1000
+    assert (found >= 0).sum() > 100
