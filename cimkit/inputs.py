@@ -111,16 +111,16 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
     return addresses, issues
 
 
-def _footprint_balance(n_features: int, footprints: Footprints, issues: list[Issue]) -> Balance:
+def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue]) -> Balance:
     """Features in, and what became of them."""
-    n_accepted = len(np.unique(footprints.source_row))
-    rejected = sum(i.severity == "ERROR" and i.table == "footprints" for i in issues)
+    counts = count_issues(issues)
     parts = {
         "accepted": len(footprints),
-        "parts of multipart features": n_accepted - len(footprints),
-        "set aside": rejected,
+        "further parts of multipart features": -counts.get("MULTIPART_SPLIT", 0),
+        "set aside": sum(i.severity == "ERROR" and i.table == "footprints" for i in issues),
     }
-    return Balance("footprints", n_features, parts)
+    # A stray far from the city is left out by the reader, before the table is made.
+    return Balance("footprints", n_read + counts.get("COORD_OUTSIDE", 0), parts)
 
 
 def _file(path: str, kind: str, counts: dict[str, int]) -> InputFile:

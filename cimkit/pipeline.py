@@ -103,6 +103,7 @@ def build(
         placement = _placement(job, inputs.footprints)
         tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
         tiles = _make_tiles(tree, made, address, placement, workers, staging, inputs.footprints)
+        workers.close()
         clock.lap("tile")
         issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
         city = Product(

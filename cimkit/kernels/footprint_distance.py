@@ -131,8 +131,11 @@ def _distance_to_boundary(
     if first <= last:
         for k in range(grid.slab_edge_offsets[first], grid.slab_edge_offsets[last + 1]):
             e = grid.slab_edge[k]
+            ax, bx = grid.edges[e, 0] - x, grid.edges[e, 2] - x
+            if (ax > reach and bx > reach) or (ax < -reach and bx < -reach):
+                continue
+            ay = grid.edges[e, 1] - y
             dx, dy = grid.edges[e, 2] - grid.edges[e, 0], grid.edges[e, 3] - grid.edges[e, 1]
-            ax, ay = grid.edges[e, 0] - x, grid.edges[e, 1] - y
             length = dx * dx + dy * dy
             if length > 0.0:
                 t = min(max(-(ax * dx + ay * dy) / length, 0.0), 1.0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cimkit.errors import ParameterError
-from cimkit.kernels._jit import kernel
+from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.footprint_distance import distance_within, measure_pairs
 from cimkit.kernels.footprint_grid import (
     TOLERANCE,
@@ -191,6 +191,14 @@ def _sort_points_into_cells(
     return with_zero(place), points
 
 
+@helper
+def _window(box: FloatArray, reach: float, grid: FootprintGrid) -> tuple[int, int, int, int]:
+    """First and last column, first and last row of the cells in reach of a box."""
+    west, east = cell_range(box[0] - reach, box[2] + reach, grid.x0, grid.inverse, grid.columns)
+    south, north = cell_range(box[1] - reach, box[3] + reach, grid.y0, grid.inverse, grid.rows)
+    return west, east, south, north
+
+
 @kernel
 def _list_near(
     x: FloatArray, y: FloatArray, boxes: FloatArray, grid: FootprintGrid, radius: float
@@ -199,38 +207,35 @@ def _list_near(
     cell_offsets, points = _sort_points_into_cells(x, y, grid)
     reach = radius + TOLERANCE * grid.cell
     half = grid.cell * (np.sqrt(0.5) + TOLERANCE)
+    n = 0
+    for f in range(len(boxes)):  # an upper bound costs less than measuring all distances twice
+        west, east, south, north = _window(boxes[f], reach, grid)
+        for row in range(south, north + 1):
+            base = row * grid.columns
+            n += cell_offsets[base + east + 1] - cell_offsets[base + west]
+    found = np.empty(n, np.int64)
     ends = np.zeros(len(boxes), np.int64)
-    found = np.empty(0, np.int64)
-    for filling in (False, True):
-        if filling:
-            found = np.empty(ends[-1] if len(boxes) else 0, np.int64)
-        n = 0
-        for f in range(len(boxes)):
-            west, east = cell_range(
-                boxes[f, 0] - reach, boxes[f, 2] + reach, grid.x0, grid.inverse, grid.columns
-            )
-            south, north = cell_range(
-                boxes[f, 1] - reach, boxes[f, 3] + reach, grid.y0, grid.inverse, grid.rows
-            )
-            for row in range(south, north + 1):
-                for column in range(west, east + 1):
-                    c = row * grid.columns + column
-                    if cell_offsets[c] == cell_offsets[c + 1]:
-                        continue
-                    center_x = grid.x0 + (column + 0.5) * grid.cell
-                    center_y = grid.y0 + (row + 0.5) * grid.cell
-                    gap = distance_within(center_x, center_y, f, radius + half, grid)
-                    if gap > radius + half:
-                        continue
-                    for k in range(cell_offsets[c], cell_offsets[c + 1]):
-                        i = points[k]
-                        px, py = x[i] - grid.shift_x, y[i] - grid.shift_y
-                        if (
-                            gap + half <= radius
-                            or distance_within(px, py, f, radius, grid) <= radius
-                        ):
-                            if filling:
-                                found[n] = i
-                            n += 1
-            ends[f] = n
-    return found, with_zero(ends)
+    n = 0
+    for f in range(len(boxes)):
+        west, east, south, north = _window(boxes[f], reach, grid)
+        for row in range(south, north + 1):
+            center_y = grid.y0 + (row + 0.5) * grid.cell
+            for column in range(west, east + 1):
+                c = row * grid.columns + column
+                if cell_offsets[c] == cell_offsets[c + 1]:
+                    continue
+                center_x = grid.x0 + (column + 0.5) * grid.cell
+                gap = distance_within(center_x, center_y, f, radius + half, grid)
+                if gap > radius + half:
+                    continue
+                for k in range(cell_offsets[c], cell_offsets[c + 1]):
+                    i = points[k]
+                    px, py = x[i] - grid.shift_x, y[i] - grid.shift_y
+                    if (
+                        gap + half <= radius
+                        or distance_within(px, py, f, radius, grid) <= radius
+                    ):
+                        found[n] = i
+                        n += 1
+        ends[f] = n
+    return found[:n].copy(), with_zero(ends)

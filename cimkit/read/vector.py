@@ -203,8 +203,8 @@ def _choose_layer(path: str, layers: NDArray[Any], wanted: str, kinds: Sequence[
 
 def _check_records(path: Path, fids: NDArray[Any], wkb: NDArray[Any]) -> None:
     """A record that the index promises must have come out as a geometry."""
-    lost = [fid for fid, shape in zip(fids, wkb, strict=True) if shape is None]
-    lost = [int(fid) for fid in lost if check_parts(path)[fid]] if lost else []
+    missing = fids[[shape is None for shape in wkb]]
+    lost = missing[check_parts(path)[missing]].tolist() if len(missing) else []
     if lost:
         raise FormatError(
             f"{len(lost):,} records cannot be read",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from cimkit.errors import InputError, ParameterError
+from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.limits import COORDINATE_MAX, FOOTPRINT_VERTICES_MAX
 from cimkit.steps.rings import (
     GRID_M,
@@ -51,7 +51,7 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
     ----------
     raw : RawFootprints or GeoDataFrame
         A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`; its
-        coordinates count as metres.
+        coordinates must be metres.
     on_duplicate : {"suffix", "error"}
         Rows that share an identifier become ``id``, ``id~2``, ``id~3`` from west to east
         (south first where equal),
@@ -72,6 +72,8 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
     ------
     InputError
         With ``on_duplicate="error"``, naming the first ten doubled identifiers.
+    CrsError
+        If a GeoDataFrame is in degrees.
     ParameterError
         If `raw` or `on_duplicate` is something else.
 
@@ -125,6 +127,11 @@ def _as_raw(raw: Any) -> RawFootprints:
     if isinstance(raw, RawFootprints):
         return raw
     if hasattr(raw, "geometry") and hasattr(raw, "columns"):
+        if raw.crs is not None and raw.crs.is_geographic:
+            raise CrsError(
+                f"footprints in degrees ({raw.crs.name}) cannot be measured",
+                hint="Project them first: frame.to_crs('EPSG:4547').",
+            )
         return RawFootprints.from_geopandas(raw)
     raise ParameterError(
         f"raw: RawFootprints or a GeoDataFrame expected, not {type(raw).__name__}"
@@ -190,9 +197,7 @@ def _names(
         values = np.nan_to_num([raw.height[row], raw.floors[row]], nan=-1.0).tolist()
         return (False, shape.bounds, shapely.normalize(shape).wkb, *values, row)
 
-    for rows in doubled.values():
-        rows.sort(key=place)
-    order = [row for name in sorted(doubled) for row in doubled[name]]
+    order = [row for name in sorted(doubled) for row in sorted(doubled[name], key=place)]
     for row, name in sorted(suffix_duplicates(names, order).items()):
         text = f"identifier {names[row]!r} occurs again; renamed"
         issues.append(Issue("WARNING", "ID_DUPLICATE", "footprints", name, text))
@@ -221,7 +226,8 @@ def _split(
     for part in np.flatnonzero(number > 1).tolist():
         text = f"part {number[part]} of {names[row_of_part[part]]!r}, a footprint of its own"
         issues.append(Issue("INFO", "MULTIPART_SPLIT", "footprints", part_names[part], text))
-    for part, name in suffix_duplicates(part_names, range(len(part_names))).items():
+    whole_first = np.argsort(multiple, kind="stable").tolist()
+    for part, name in sorted(suffix_duplicates(part_names, whole_first).items()):
         text = f"identifier {part_names[part]!r} occurs again; renamed"
         issues.append(Issue("WARNING", "ID_DUPLICATE", "footprints", name, text))
         part_names[part] = name
@@ -270,21 +276,22 @@ def _repair(polygon: Any) -> tuple[Any, str, str]:
     before = polygon.area
     try:
         fixed = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
-        fixed = shapely.set_precision(fixed, GRID_M)
+        parts = shapely.get_parts(fixed)
+        large = parts[shapely.area(parts) >= AREA_MIN_M2]
+        if len(large) == 1:
+            large = to_grid(shapely.get_parts(shapely.set_precision(large[0], GRID_M)))
     except shapely.GEOSException:
         return None, "RING_SELF_CROSS", "its rings cross and cannot be untangled; set aside"
-    parts = to_grid(shapely.get_parts(fixed))
-    areal = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
-    if not shapely.area(areal).sum() > 0:
+    areas = shapely.area(large)
+    if not shapely.area(parts).sum() > 0:
         return None, "AREA_ZERO", "its outline encloses nothing; set aside"
-    large = areal[shapely.area(areal) >= AREA_MIN_M2]
     if not len(large):
         return None, "AREA_SMALL", f"below {AREA_MIN_M2:g} m2 is no building; set aside"
-    change = abs(large[0].area - before)
+    change = abs(areas[0] - before)
     if len(large) > 1 or change > AREA_CHANGE_MAX * before or not large[0].is_valid:
-        text = f"its rings cross: {before:.2f} m2 as drawn, "
-        text += " + ".join(f"{area:.2f}" for area in shapely.area(large)[:5])
-        return None, "RING_SELF_CROSS", f"{text} m2 if untangled; set aside"
+        found = " + ".join(f"{area:.2f}" for area in areas[:5].tolist())
+        text = f"its rings cross: {before:.2f} m2 as drawn, {found} m2 if untangled; set aside"
+        return None, "RING_SELF_CROSS", text
     return large[0], "RING_SELF_CROSS", f"untangled, area changed by {change:.4f} m2"
 
 

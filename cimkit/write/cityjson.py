@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,8 @@ def cityjson_features(
     bytes
         A line with its end.
     """
-    frame = buildings.to_pandas().drop(columns="building_id")
-    # LoD0 is the roof outline of the simplest solid, at its height.
-    columns = {name: column.tolist() for name, column in frame.items()}
+    names = [field.name for field in fields(buildings) if field.name != "building_id"]
+    columns = {name: getattr(buildings, name).tolist() for name in names}
     for row, name in enumerate(buildings.building_id.tolist()):
         vertices: list[list[int]] = []
         geometry = [

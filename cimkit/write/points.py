@@ -51,7 +51,8 @@ def write_points(
     places = np.asarray(xyz, dtype=np.float64)
     header = laspy.LasHeader(version="1.4", point_format=6)
     header.scales = np.full(3, SCALE)
-    header.offsets = np.floor(places.min(axis=0) / 1000.0) * 1000.0
+    if len(places):
+        header.offsets = np.floor(places.min(axis=0) / 1000.0) * 1000.0
     header.creation_date = CREATION_DATE
     header.uuid = UUID(int=0)
     header.generating_software = "cimkit"

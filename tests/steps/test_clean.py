@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon, box
 
-from cimkit.errors import InputError, ParameterError
+from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.read.footprints import read_footprints
 from cimkit.steps.clean import clean
 from cimkit.tables import Footprints, count_issues
@@ -178,8 +178,18 @@ def test_geodataframe_and_attributes():
     assert footprints.source_row.tolist() == [3, 1, 0]
     assert footprints.crs == "EPSG:4547"
     assert ("GEOM_TYPE_SKIPPED", "7") in [(issue.code, issue.id) for issue in issues]
+    with pytest.raises(CrsError, match="in degrees"):
+        clean(frame.to_crs("EPSG:4490"))
     with pytest.raises(ParameterError):
         clean([box(0, 0, 1, 1)])
+
+
+def test_name_of_a_part_that_is_taken():
+    two = MultiPolygon([box(0, 0, 2, 2), box(9, 0, 11, 2)])
+    footprints, issues = clean(raw(two, box(20, 0, 22, 2), ids=["a", "a#1"]))
+    assert footprints.building_id.tolist() == ["a#1", "a#2", "a#1~2"]
+    assert footprints.bounds[:, 0].tolist() == [20, 9, 0]
+    assert count_issues(issues) == {"ID_DUPLICATE": 1, "MULTIPART_SPLIT": 1}
 
 
 def test_no_features_at_all():

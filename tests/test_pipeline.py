@@ -1,0 +1,381 @@
+"""Whole builds: what a user relies on from inputs to city folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+from shapely import box
+
+import cimkit
+from cimkit.check.city import check_city
+from cimkit.check.solids import check_solids
+from cimkit.check.tileset import check_tileset
+from cimkit.errors import CimkitError, InputError, StoreError
+from cimkit.read.job import read_job
+from cimkit.read.tileset import read_tileset
+from cimkit.write.points import write_points
+
+CRS = "EPSG:4546+5737"
+EAST, NORTH = 500_000.0, 3_350_000.0
+
+
+def tree_of(folder):
+    """SHA-256 of every file but run.json, by name."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "run.json"
+    }
+
+
+def findings(city):
+    models = city.models()
+    contents = read_tileset(city.path / "tiles" / "tileset.json")
+    return [
+        *check_city(city.buildings, models, contents, city.manifest, city.file_sums()),
+        *check_solids(models),
+        *check_tileset(contents),
+    ]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """A small sample city, its inputs and the finished folder."""
+    folder = tmp_path_factory.mktemp("sample")
+    paths = cimkit.make_sample(folder / "in", buildings=40, seed=3)
+    job = read_job(paths.job)
+    return paths, job, cimkit.build(folder / "city", cimkit.Job.from_mapping(job))
+
+
+def small_inputs(folder, *, level=20.0):
+    """Three buildings on flat ground with a cloud and addresses."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = [box(0, 0, 10, 8), box(10, 0, 20, 8), box(40, 5, 60, 25)]
+    shapes = [gpd.GeoSeries([s]).translate(EAST, NORTH).iloc[0] for s in shapes]
+    frame = gpd.GeoDataFrame(
+        {"bid": ["a", "b", "c"], "floors": [3, 4, 6]}, geometry=shapes, crs="EPSG:4546"
+    )
+    frame.to_file(folder / "footprints.gpkg", layer="footprints")
+    rng = np.random.default_rng(0)
+    x, y = EAST + rng.uniform(-10, 70, 8000), NORTH + rng.uniform(-10, 35, 8000)
+    inside = np.zeros(8000, bool)
+    for shape in shapes:
+        west, south, east, north = shape.bounds
+        inside |= (x >= west) & (x <= east) & (y >= south) & (y <= north)
+    z = np.where(inside, level, 5.0) + rng.normal(0, 0.02, 8000)
+    classes = np.where(inside, 6, 2).astype(np.uint8)
+    half = x < EAST + 30
+    for name, part in (("west", half), ("east", ~half)):
+        xyz = np.column_stack([x, y, z])[part]
+        write_points(folder / f"{name}.laz", xyz, classes[part], crs=CRS)
+    pd.DataFrame(
+        {
+            "id": ["1", "2", "3", "4"],
+            "address": ["向阳路1号", "向阳路3号", "向阳路5号", "公园"],
+            "x": [EAST + 5, EAST + 15, np.nan, EAST + 35],
+            "y": [NORTH + 4, NORTH + 4, np.nan, NORTH + 20],
+        }
+    ).to_csv(folder / "addresses.csv", index=False)
+    return {
+        "footprints": str(folder / "footprints.gpkg"),
+        "points": [str(folder / "west.laz"), str(folder / "east.laz")],
+        "addresses": str(folder / "addresses.csv"),
+        "crs": CRS,
+        "undulation": -15.0,
+        "workers": 1,
+    }
+
+
+def build(out, keys, **changes):
+    return cimkit.build(out, cimkit.Job.from_mapping({**keys, **changes}))
+
+
+def test_the_sample_becomes_a_city_without_findings(sample):
+    _, _, city = sample
+    assert findings(city) == []
+    assert not [issue for issue in city.issues if issue.severity == "ERROR"]
+    names = {path.name for path in city.path.iterdir()}
+    assert names == {
+        "city.gpkg",
+        "manifest.json",
+        "models.city.jsonl",
+        "report.html",
+        "run.json",
+        "terrain.tif",
+        "tiles",
+    }
+
+
+def test_heights_of_the_sample_are_those_of_its_truth(sample):
+    paths, _, city = sample
+    truth = pd.read_csv(paths.truth_buildings, dtype={"building_id": str}).set_index("building_id")
+    truth = truth.loc[city.buildings.building_id.tolist()]
+    assert np.abs(city.buildings.h_ground - truth["h_ground"]).max() < 0.6
+    roof = city.buildings.h_ground + city.buildings.height
+    low, high = truth["h_eave"] - 0.3, truth["h_roof_max"] + 0.3
+    assert ((roof > low) & (roof < high)).all()
+
+
+def test_links_of_the_sample_are_right(sample):
+    paths, _, city = sample
+    truth = pd.read_csv(paths.truth_links, dtype=str).dropna()
+    right = set(zip(truth["building_id"], truth["address_id"], strict=True))
+    links = city.links.to_pandas()
+    found = set(zip(links["building_id"], links["address_id"], strict=True))
+    assert len(found & right) >= 0.98 * len(found)
+    assert len(city.links.unlinked_id) + links["address_id"].nunique() == len(city.addresses)
+
+
+def test_every_balance_adds_up(sample):
+    _, _, city = sample
+    for balance in city.manifest["balances"]:
+        assert sum(balance["parts"].values()) == balance["in_count"], balance["name"]
+    assert [balance["name"] for balance in city.manifest["balances"]] == [
+        "footprints",
+        "points",
+        "addresses",
+    ]
+
+
+def test_tables_come_back(sample):
+    paths, job, city = sample
+    assert len(city.footprints) == len(city.buildings) == len(city.models()) == 40
+    assert city.footprints.building_id.tolist() == city.models().building_id.tolist()
+    assert len(city.addresses) == len(pd.read_csv(paths.addresses))
+    inner = city.footprints.polygons()[0].representative_point()
+    assert np.isfinite(city.terrain.sample(np.array([inner.x]), np.array([inner.y]))).all()
+    assert city.crs == job["crs"]
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    first = build(tmp_path / "one" / "city", keys)
+    variants = [
+        {"workers": 2, "block_size": 50.0},
+        {"points": keys["points"][::-1], "block_size": 75.0},
+    ]
+    for number, change in enumerate(variants):
+        other = build(tmp_path / f"v{number}" / "city", keys, **change)
+        assert tree_of(other.path) == tree_of(first.path)
+
+
+def test_the_order_of_features_and_rows_changes_no_byte_of_the_models(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    first = build(tmp_path / "one", keys)
+    frame = gpd.read_file(keys["footprints"])
+    frame.iloc[::-1].to_file(tmp_path / "turned.gpkg", layer="footprints")
+    other = build(tmp_path / "two", keys, footprints=str(tmp_path / "turned.gpkg"))
+    one, two = tree_of(first.path), tree_of(other.path)
+    assert one["models.city.jsonl"] == two["models.city.jsonl"]
+    assert one["tiles/tileset.json"] == two["tiles/tileset.json"]
+
+
+def test_the_locale_the_clock_and_the_hash_seed_change_no_byte(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    first = build(tmp_path / "one" / "city", keys)
+    (tmp_path / "city.toml").write_text(
+        "\n".join(f"{name} = {json.dumps(value)}" for name, value in keys.items())
+    )
+    command = [sys.executable, "-m", "cimkit", "build", "two/city", "--job", "city.toml"]
+    environment = {"LANG": "C", "TZ": "Asia/Shanghai", "PYTHONHASHSEED": "7", "PATH": "/usr/bin:/bin"}
+    (tmp_path / "two").mkdir()
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert tree_of(tmp_path / "two" / "city") == tree_of(first.path)
+
+
+def test_points_of_overlapping_files_count_once(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    once = build(tmp_path / "once", keys)
+    shutil.copy(tmp_path / "in" / "west.laz", tmp_path / "in" / "again.laz")
+    twice = build(tmp_path / "twice", keys, points=[str(tmp_path / "in")])
+    assert (twice.buildings.n_points == once.buildings.n_points).all()
+    parts = twice.manifest["balances"][1]["parts"]
+    repeated = once.buildings.n_points[:2].sum()
+    assert parts["repeated in another file"] == repeated > 0
+
+
+def test_building_again_keeps_the_codes_and_a_new_building_gets_a_new_one(tmp_path):
+    keys = small_inputs(tmp_path / "in") | {"register": str(tmp_path / "codes.gpkg")}
+    first = build(tmp_path / "one", keys)
+    codes = dict(zip(first.buildings.building_id, first.buildings.code, strict=True))
+    assert all(code.startswith("000000990100000") for code in codes.values())
+    frame = gpd.read_file(keys["footprints"])
+    more = gpd.GeoDataFrame(
+        {"bid": ["new"], "floors": [2]},
+        geometry=[box(EAST - 30, NORTH, EAST - 20, NORTH + 9)],
+        crs=frame.crs,
+    )
+    pd.concat([more, frame]).to_file(tmp_path / "more.gpkg", layer="footprints")
+    second = build(tmp_path / "two", keys, footprints=str(tmp_path / "more.gpkg"))
+    again = dict(zip(second.buildings.building_id, second.buildings.code, strict=True))
+    assert {name: again[name] for name in codes} == codes
+    assert again["new"] not in codes.values()
+
+
+def test_without_a_cloud_heights_come_from_storeys(tmp_path):
+    keys = {k: v for k, v in small_inputs(tmp_path / "in").items() if k not in ("points", "addresses")}
+    city = build(tmp_path / "city", keys)
+    assert city.buildings.height.tolist() == [9.0, 12.0, 18.0]
+    assert set(city.buildings.height_source) == {"floors"}
+    assert city.terrain is None
+    assert findings(city) == []
+
+
+def test_an_empty_cloud_is_said_and_survived(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    nothing = tmp_path / "empty.laz"
+    write_points(nothing, np.empty((0, 3)), np.empty(0, np.uint8), crs=CRS)
+    city = build(tmp_path / "city", keys, points=[str(nothing)])
+    assert "NO_POINTS" in {issue.code for issue in city.issues}
+    assert set(city.buildings.height_source) == {"floors"}
+    assert findings(city) == []
+
+
+def test_without_a_word_on_the_geoid_the_city_is_built_with_an_error(tmp_path):
+    keys = {k: v for k, v in small_inputs(tmp_path / "in").items() if k != "undulation"}
+    city = build(tmp_path / "city", keys)
+    errors = [issue.code for issue in city.issues if issue.severity == "ERROR"]
+    assert errors == ["VERTICAL_DATUM_UNRESOLVED"]
+
+
+def test_building_blocks_do_not_change_a_tall_neighbour(tmp_path):
+    """A building that reaches over many blocks gets all its points."""
+    keys = small_inputs(tmp_path / "in")
+    whole = build(tmp_path / "one", keys, block_size=1000.0)
+    cut = build(tmp_path / "two", keys, block_size=50.0)
+    assert (whole.buildings.n_points == cut.buildings.n_points).all()
+
+
+def far_cloud(folder, keys):
+    xyz = np.array([[EAST + 90_000, NORTH, 5.0], [EAST + 90_010, NORTH + 9, 6.0]])
+    write_points(folder / "far.laz", xyz, np.array([6, 2], np.uint8), crs=CRS)
+    return {"points": [str(folder / "far.laz")]}
+
+
+def short_cloud(folder, keys):
+    path = folder / "short.laz"
+    data = (folder / "in" / "west.laz").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    return {"points": [str(path)]}
+
+
+def degrees_as_metres(folder, keys):
+    frame = gpd.GeoDataFrame({"bid": ["a"]}, geometry=[box(112.2, 30.3, 112.21, 30.31)])
+    frame.set_crs("EPSG:4546").to_file(folder / "degrees.gpkg", layer="footprints")
+    return {"footprints": str(folder / "degrees.gpkg")}
+
+
+def no_crs(folder, keys):
+    gpd.read_file(keys["footprints"]).to_file(folder / "bare.shp")
+    (folder / "bare.prj").unlink()
+    return {"footprints": str(folder / "bare.shp")}
+
+
+def empty_layer(folder, keys):
+    gpd.read_file(keys["footprints"]).iloc[:0].to_file(folder / "none.gpkg", layer="footprints")
+    return {"footprints": str(folder / "none.gpkg")}
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (far_cloud, "lie apart"),
+        (short_cloud, r"short\.laz"),
+        (degrees_as_metres, "degrees"),
+        (no_crs, "CRS"),
+        (empty_layer, r"none\.gpkg"),
+        (lambda folder, keys: {"footprints": str(folder / "missing.gpkg")}, r"missing\.gpkg"),
+        (lambda folder, keys: {"points": [str(folder / "none" / "*.laz")]}, "no LAS or LAZ"),
+    ],
+)
+def test_a_bad_file_stops_the_run_and_spares_the_old_city(tmp_path, break_it, words):
+    keys = small_inputs(tmp_path / "in")
+    old = tree_of(build(tmp_path / "city", keys).path)
+    register = (tmp_path / "city.register.gpkg").read_bytes()
+    change = break_it(tmp_path, keys)
+    with pytest.raises(InputError, match=words) as caught:
+        cimkit.build(
+            tmp_path / "city", cimkit.Job.from_mapping({**keys, **change}), overwrite=True
+        )
+    assert caught.value.exit_code == 3
+    assert tree_of(tmp_path / "city") == old
+    assert (tmp_path / "city.register.gpkg").read_bytes() == register
+    assert not list(tmp_path.glob(".city*"))
+
+
+def test_a_bad_feature_is_a_row_and_the_city_stands(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    frame = gpd.read_file(keys["footprints"])
+    thin = box(EAST + 80, NORTH, EAST + 80.02, NORTH + 30)
+    bad = gpd.GeoDataFrame({"bid": ["thin", "none"], "floors": [1, 1]}, geometry=[thin, None])
+    pd.concat([frame, bad.set_crs(frame.crs)]).to_file(tmp_path / "bad.gpkg", layer="footprints")
+    city = build(tmp_path / "city", keys, footprints=str(tmp_path / "bad.gpkg"))
+    assert city.buildings.building_id.tolist() == ["a", "b", "c"]
+    assert {"thin", "none"} <= {issue.id for issue in city.issues}
+    balance = city.manifest["balances"][0]
+    assert balance["in_count"] == 5 == sum(balance["parts"].values())
+
+
+def test_a_crash_before_the_commit_leaves_the_old_city_and_no_code_twice(tmp_path, monkeypatch):
+    keys = small_inputs(tmp_path / "in")
+
+    def crash(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cimkit.write.store.Staging.commit", crash)
+    with pytest.raises(StoreError, match="No space left"):
+        build(tmp_path / "city", keys)
+    monkeypatch.undo()
+    assert not (tmp_path / "city").exists()
+    city = build(tmp_path / "city", keys)
+    with sqlite3.connect(tmp_path / "city.register.gpkg") as connection:
+        states = dict(connection.execute("SELECT code, state FROM codes").fetchall())
+    connection.close()
+    assert sorted(states.values()) == ["active"] * 3 + ["reserved"] * 3
+    assert {states[code] for code in city.buildings.code} == {"active"}
+
+
+@pytest.mark.parametrize(
+    "keys", [{"footprint": "a"}, {"footprints": "a", "crs": "EPSG:4546", "workers": "two"}]
+)
+def test_a_wrong_key_or_value_is_named(keys):
+    with pytest.raises(CimkitError, match=next(reversed(keys))):
+        cimkit.Job.from_mapping(keys)
+
+
+def test_layers_open_in_a_gis(sample):
+    _, _, city = sample
+    layers = {name for name, _ in pyogrio.list_layers(city.path / "city.gpkg")}
+    assert layers == {"buildings", "addresses", "links", "issues"}
+    buildings = gpd.read_file(city.path / "city.gpkg", layer="buildings")
+    assert buildings.crs.to_epsg() == 4546 or "4546" in buildings.crs.to_wkt()
+    assert buildings.geometry.is_valid.all()
+
+
+def test_delft_centre_meets_its_bar(real_data, tmp_path):
+    data = real_data / "delft_centre"
+    city = build(
+        tmp_path / "city",
+        {
+            "footprints": str(data / "bgt.gpkg"),
+            "footprint_layer": "pand",
+            "footprint_id": "gml_id",
+            "points": [str(data)],
+            "crs": "EPSG:7415",
+            "undulation": 43.0,
+        },
+    )
+    assert len(city.models()) == 160
+    assert findings(city) == []
+    assert set(city.buildings.height_source) == set(city.buildings.ground_source) == {"points"}
+    assert all(city.manifest["balances"][k]["parts"] for k in (0, 1))
