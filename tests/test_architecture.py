@@ -17,7 +17,8 @@ FLOORS = (
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
     ("pipeline", "execute", "blocks", "inputs", "products", "sample", "plot"),
-    ("cli", "view", "serve", "__main__"),
+    ("cli", "view", "serve"),
+    ("__main__",),
 )
 FLOOR_OF_ROOM = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILE_ROOMS = {"read", "write", "register", "cli"}
