@@ -2,9 +2,9 @@
 
     python benchmarks/build_against_decoding.py [JOB.toml] [--workers N]
 
-Decoding is the floor: no program can use points that it has not decoded. Start-up (imports, spawned
-workers) and the compilation of the kernels are measured apart, because they do not grow with the
-city. All figures are CPU seconds, user and system, of the process and its children.
+Decoding is the floor: no program can use points that it has not decoded. Start-up (imports,
+spawned workers) and the compilation of the kernels are measured apart, because they do not grow
+with the city. All figures are CPU seconds, user and system, of the process and its children.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import tempfile
 from pathlib import Path
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data-samples" / "city.toml"
-
 
 
 DECODE = """
@@ -86,10 +85,14 @@ def tiny_job(job: str, folder: str) -> str:
     one = footprints.take(np.array([0])).to_geopandas()
     one.to_file(Path(folder, "one.gpkg"), layer="one")
     x, y = shapely.get_coordinates(one.geometry.representative_point())[0]
-    write_points(Path(folder, "one.laz"), np.array([[x, y, 9.0]]), np.array([6], np.uint8), crs=crs)
+    write_points(
+        Path(folder, "one.laz"), np.array([[x, y, 9.0]]), np.array([6], np.uint8), crs=crs
+    )
     assert laspy.read(Path(folder, "one.laz")).header.point_count == 1
     path = Path(folder, "tiny.toml")
-    path.write_text(f'footprints = "one.gpkg"\npoints = "one.laz"\ncrs = "{crs}"\nundulation = 0.0\n')
+    path.write_text(
+        f'footprints = "one.gpkg"\npoints = "one.laz"\ncrs = "{crs}"\nundulation = 0.0\n'
+    )
     return str(path)
 
 

@@ -115,6 +115,11 @@ class Decoded(NamedTuple):
     ground_inside: int
     sums: str
 
+    @classmethod
+    def nothing(cls) -> Decoded:
+        """Of a file without points."""
+        return cls(np.zeros(256, dtype=np.int64), 0, "")
+
 
 def decode(task: DecodeTask) -> Decoded:
     """Read one file chunk by chunk into the spool folders of the blocks that see it."""
@@ -130,14 +135,14 @@ def decode(task: DecodeTask) -> Decoded:
             if sums is None:
                 sums = part
             else:
-                sums.total.__iadd__(part.total)
-                sums.count.__iadd__(part.count)
+                np.add(sums.total, part.total, out=sums.total)
+                np.add(sums.points, part.points, out=sums.points)
         wanted = chunk.take(~np.isin(chunk.classification, task.noise_classes))
         for name, window in near:
             seen = wanted.take(_inside(wanted, window))
             if len(seen):
                 append_points(f"{task.spool}/points/{name}", f"{task.number:06d}", seen)
-    inside = 0 if sums is None else int(sums.count.sum())
+    inside = 0 if sums is None else int(sums.points.sum())
     if sums is None or not inside:
         return Decoded(classes, 0, "")
     path = f"{task.spool}/sums/{task.number:06d}.npz"
@@ -244,9 +249,9 @@ def repeated_points(cloud: PointCloud, source: IntArray) -> BoolArray:
     array([False,  True, False])
     """
     # In tenths of a millimetre: another offset in the header moves the last bits of a float.
-    places = (np.round(axis * 1e4).astype(np.int64) for axis in (cloud.z, cloud.y, cloud.x))
-    keys = (cloud.classification, *places)
-    order = np.lexsort((source, *keys))
+    places = [np.round(axis * 1e4).astype(np.int64) for axis in (cloud.z, cloud.y, cloud.x)]
+    keys: list[IntArray] = [cloud.classification.astype(np.int64), *places]
+    order = np.lexsort([source, *keys])
     same = np.ones(len(order), dtype=np.bool_)
     for key in keys:
         same[1:] &= key[order][1:] == key[order][:-1]

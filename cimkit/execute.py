@@ -1,8 +1,8 @@
 """Run tasks in worker processes.
 
 Workers are spawned, never forked: a fork of a process with numba's threads hangs or breaks the
-pool. A task runs in a process of its own kind, so that a native decoder brought down by a damaged
-file costs a retry and not the run.
+pool. A task runs in a process of its own kind, so that a native decoder brought down by a
+damaged file costs a retry and not the run.
 """
 
 from __future__ import annotations

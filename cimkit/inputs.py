@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.errors import InputError
+from cimkit.errors import InputError, TableError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.crs import check_overlap, working_crs
@@ -15,6 +15,7 @@ from cimkit.read.footprints import read_footprints
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.read.points import check_cloud_crs, find_clouds
 from cimkit.steps.clean import clean
+from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.write.store import file_sha256
@@ -28,6 +29,14 @@ class Inputs(NamedTuple):
     headers: Sequence[LasHeader]
     issues: list[Issue]
     balances: list[Balance]
+
+    @property
+    def bounds(self) -> Bounds:
+        """Box of the footprints; there is always one."""
+        bounds = self.footprints.total_bounds
+        if bounds is None:
+            raise TableError("Inputs: without footprints there is no city")
+        return bounds
 
 
 def read_inputs(job: Job) -> Inputs:
@@ -66,7 +75,7 @@ def read_inputs(job: Job) -> Inputs:
 def input_files(
     job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
 ) -> list[InputFile]:
-    """Name, size and fingerprint of each input, in an order that does not depend on the call."""
+    """Name, size and fingerprint of each input, in an order of their own."""
     files = [_file(job.footprints, "footprints", {"features": inputs.balances[0].in_count})]
     if job.addresses and inputs.addresses is not None:
         files.append(_file(job.addresses, "addresses", {"addresses": len(inputs.addresses)}))

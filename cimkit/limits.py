@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 COORDINATE_MAX = 1e8
-"""Metres. Zone-prefixed Gauss-Krüger eastings reach 4e7; anything larger is no map coordinate."""
+"""Metres. Zone-prefixed Gauss-Krüger eastings reach 4e7; more is no map coordinate."""
 
 FOOTPRINT_VERTICES_MAX = 1_000_000
 """Vertices of one footprint. A real outline has below 10,000; more is a traced raster."""
 
 TERRAIN_CELLS_MAX = 32_000_000
-"""Cells of the terrain grid, 0.5 GB while it is summed: the cell doubles until the city fits."""
+"""Cells of the terrain grid, 0.5 GB while it is summed: cells double until the city fits."""
 
 LAS_HEADER_BYTES = 65_536
 """Read from a LAS file before it is trusted; header and variable length records start here."""
@@ -27,4 +27,4 @@ TILE_BUILDINGS_MAX = 256
 """Buildings in one tile: about 100 KB of glb, what a browser loads in one request."""
 
 TILE_LEVELS_MAX = 20
-"""Depth of the tile tree: 64 m at depth 14 of a 1,000 km root; deeper is many towers at one spot."""
+"""Depth of the tile tree: 1 m below a root of 1,000 km; deeper is many towers at one spot."""

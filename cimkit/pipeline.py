@@ -1,8 +1,8 @@
 """The order of a build: read, clean, ground, singulate, reconstruct, encode, link, tile, write.
 
 This file alone knows the order. Blocks and tiles are worked on in spawned processes; what they
-leave for each other lies in a work folder beside the output, and the output appears whole or not
-at all.
+leave for each other lies in a work folder beside the output, and the output appears whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from cimkit.blocks import (
     Block,
     BlockTask,
+    Decoded,
     DecodeTask,
     MadeTile,
     TileTask,
@@ -26,6 +27,7 @@ from cimkit.errors import ParameterError
 from cimkit.execute import Clock, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, read_inputs
 from cimkit.job import Job
+from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.products import Made, Product, Scan, write_products
 from cimkit.read.city import City
 from cimkit.register.geopackage import activate, read_register, reserve
@@ -42,7 +44,7 @@ from cimkit.write.spool import load_sums, save_terrain
 from cimkit.write.store import Staging
 
 CITY_MARGIN = 50.0
-"""Metres around the footprints where the cloud is used; beyond it, points are counted, not kept."""
+"""Metres around the footprints where the cloud is used; farther points are only counted."""
 
 
 def build(
@@ -86,6 +88,9 @@ def build(
     ):
         inputs = read_inputs(job)
         clock.lap("read")
+        if not kernels_are_compiled():
+            list(workers.run("compile", warm_up, {"kernels": None}))
+        clock.lap("compile")
         register = job.register or f"{staging.out}.register.gpkg"
         known = read_register(register, job.crs)
         encoding = encode(inputs.footprints, known, **_division(job))
@@ -100,7 +105,7 @@ def build(
         links, link_issues = _link(job, inputs, encoding.codes)
         address = _primary_addresses(inputs, links)
         clock.lap("link")
-        placement = _placement(job, inputs.footprints)
+        placement = _placement(job, inputs)
         tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
         tiles = _make_tiles(tree, made, address, placement, workers, staging, inputs.footprints)
         workers.close()
@@ -129,7 +134,7 @@ def build(
 
 
 def plan(job: Job) -> dict[str, Any]:
-    """What a build would do: counts, blocks, bytes to decode. Reads the inputs, writes nothing."""
+    """What a build would do: counts, blocks, bytes to decode. Writes nothing."""
     inputs = read_inputs(job)
     blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
     return {
@@ -147,9 +152,9 @@ def _scan_clouds(
     job: Job, inputs: Inputs, blocks: list[Block], workers: Workers, spool: str
 ) -> Scan:
     """Decode every file once: points to the blocks that see them, ground into the terrain."""
-    bounds, box = _city_bounds(inputs), inputs.footprints.total_bounds
-    if bounds is None or box is None:
-        return Scan([], job)
+    bounds = _city_bounds(inputs)
+    if bounds is None:
+        return Scan([Decoded.nothing() for _ in inputs.headers], job)
     cell, issues = fitting_cell(bounds, job.terrain_cell)
     windows = [(block.name, block.window) for block in blocks]
     tasks = {
@@ -167,10 +172,7 @@ def _scan_clouds(
         for number, header in enumerate(inputs.headers)
     }
     scan = Scan(list(workers.run("decode", decode, tasks)), job)
-    scan.issues = issues
-    if not scan.classes.sum():
-        message = "the cloud files hold no points"
-        scan.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
+    scan.issues += issues
     sums = [decoded.sums for decoded in scan.decoded if decoded.sums]
     if sums:
         scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs)
@@ -198,7 +200,7 @@ def _make_blocks(
         roof_classes=scan.roof_classes,
     )
     bounds = inputs.footprints.bounds
-    _, base = cityjson_header(job.crs, inputs.footprints.total_bounds or (0, 0, 0, 0))
+    _, base = cityjson_header(job.crs, inputs.bounds)
     tasks = {}
     for block in blocks:
         low, high = block.window[:2], block.window[2:]
@@ -247,7 +249,7 @@ def _make_tiles(
 
 def _link(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, list[Issue]]:
     """Links of all addresses; none without addresses."""
-    addresses = inputs.addresses or Addresses([], [], [], [], crs=job.crs)
+    addresses = inputs.addresses or Addresses.empty(job.crs)
     return link(
         addresses,
         inputs.footprints,
@@ -288,12 +290,12 @@ def _division(job: Job) -> dict[str, str]:
     return parts
 
 
-def _placement(job: Job, footprints: Footprints) -> Placement:
+def _placement(job: Job, inputs: Inputs) -> Placement:
     """The frame of the tiles, near the middle of the city at height 0.
 
     In whole kilometres: a new building at the edge must not change the bytes of all tiles.
     """
-    xmin, ymin, xmax, ymax = footprints.total_bounds or (0.0, 0.0, 0.0, 0.0)
+    xmin, ymin, xmax, ymax = inputs.bounds
     origin = round((xmin + xmax) / 2, -3), round((ymin + ymax) / 2, -3), 0.0
     return Placement(job.crs, job.undulation or 0.0, origin)
 
@@ -303,17 +305,17 @@ def _datum_issues(job: Job) -> list[Issue]:
     if job.ellipsoidal or job.undulation is not None:
         return []
     message = (
-        "tiles need heights above the ellipsoid: give --undulation M, or --ellipsoidal if they are; "
-        "the tiles were placed as if the undulation were 0"
+        "tiles need heights above the ellipsoid: give --undulation M, or --ellipsoidal if they "
+        "are; the tiles were placed as if the undulation were 0"
     )
     return [Issue("ERROR", "VERTICAL_DATUM_UNRESOLVED", "city", "", message)]
 
 
 def _city_bounds(inputs: Inputs) -> Bounds | None:
-    """Where the cloud is used: around the footprints, as far as there are points."""
+    """Where the cloud is used: around the footprints; None without points."""
     boxes = [header.bounds for header in inputs.headers if header.n_points]
-    city = inputs.footprints.total_bounds
-    if not boxes or city is None:
+    city = inputs.bounds
+    if not boxes:
         return None
     low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
     west, south = np.maximum(low, np.array(city[:2]) - CITY_MARGIN).tolist()

@@ -72,6 +72,9 @@ class Scan:
         )
         self.terrain: Terrain | None = None
         self.issues: list[Issue] = []
+        if decoded and not self.classes.sum():
+            message = "the cloud files hold no points"
+            self.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
 
 
 class Made:
@@ -146,7 +149,7 @@ def write_products(staging: Staging, city: Product) -> None:
     """Write everything of the city folder but ``run.json``."""
     footprints, addresses = city.inputs.footprints, city.inputs.addresses
     buildings = city.made.buildings
-    head, _ = cityjson_header(footprints.crs, footprints.total_bounds or (0, 0, 0, 0))
+    head, _ = cityjson_header(footprints.crs, city.inputs.bounds)
     path = staging.path("models.city.jsonl")
     merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size)
     boxes, uris = [t.box for t in city.tiles], [t.uri for t in city.tiles]

@@ -118,7 +118,9 @@ def test_the_sample_becomes_a_city_without_findings(sample):
 
 def test_heights_of_the_sample_are_those_of_its_truth(sample):
     paths, _, city = sample
-    truth = pd.read_csv(paths.truth_buildings, dtype={"building_id": str}).set_index("building_id")
+    truth = pd.read_csv(paths.truth_buildings, dtype={"building_id": str}).set_index(
+        "building_id"
+    )
     truth = truth.loc[city.buildings.building_id.tolist()]
     assert np.abs(city.buildings.h_ground - truth["h_ground"]).max() < 0.6
     roof = city.buildings.h_ground + city.buildings.height
@@ -187,7 +189,12 @@ def test_the_locale_the_clock_and_the_hash_seed_change_no_byte(tmp_path):
         "\n".join(f"{name} = {json.dumps(value)}" for name, value in keys.items())
     )
     command = [sys.executable, "-m", "cimkit", "build", "two/city", "--job", "city.toml"]
-    environment = {"LANG": "C", "TZ": "Asia/Shanghai", "PYTHONHASHSEED": "7", "PATH": "/usr/bin:/bin"}
+    environment = {
+        "LANG": "C",
+        "TZ": "Asia/Shanghai",
+        "PYTHONHASHSEED": "7",
+        "PATH": "/usr/bin:/bin",
+    }
     (tmp_path / "two").mkdir()
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert tree_of(tmp_path / "two" / "city") == tree_of(first.path)
@@ -223,7 +230,11 @@ def test_building_again_keeps_the_codes_and_a_new_building_gets_a_new_one(tmp_pa
 
 
 def test_without_a_cloud_heights_come_from_storeys(tmp_path):
-    keys = {k: v for k, v in small_inputs(tmp_path / "in").items() if k not in ("points", "addresses")}
+    keys = {
+        k: v
+        for k, v in small_inputs(tmp_path / "in").items()
+        if k not in ("points", "addresses")
+    }
     city = build(tmp_path / "city", keys)
     assert city.buildings.height.tolist() == [9.0, 12.0, 18.0]
     assert set(city.buildings.height_source) == {"floors"}
@@ -318,7 +329,9 @@ def test_a_bad_feature_is_a_row_and_the_city_stands(tmp_path):
     frame = gpd.read_file(keys["footprints"])
     thin = box(EAST + 80, NORTH, EAST + 80.02, NORTH + 30)
     bad = gpd.GeoDataFrame({"bid": ["thin", "none"], "floors": [1, 1]}, geometry=[thin, None])
-    pd.concat([frame, bad.set_crs(frame.crs)]).to_file(tmp_path / "bad.gpkg", layer="footprints")
+    pd.concat([frame, bad.set_crs(frame.crs)]).to_file(
+        tmp_path / "bad.gpkg", layer="footprints"
+    )
     city = build(tmp_path / "city", keys, footprints=str(tmp_path / "bad.gpkg"))
     assert city.buildings.building_id.tolist() == ["a", "b", "c"]
     assert {"thin", "none"} <= {issue.id for issue in city.issues}

@@ -61,8 +61,8 @@ def build(
 ) -> None:
     """Build a city from footprints, and points and addresses where there are any.
 
-    Example: cimkit build city --footprints buildings.shp --points tiles/ --addresses addresses.csv
-    --crs EPSG:4546+5737 --undulation -15.2
+    Example: cimkit build city --footprints buildings.shp --points tiles/ --addresses
+    addresses.csv --crs EPSG:4546+5737 --undulation -15.2
     """
     keys: dict[str, Any] = {
         "footprints": footprints,

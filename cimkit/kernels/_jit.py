@@ -1,9 +1,10 @@
 """All numba policy in one place.
 
-Kernels are compiled once and cached. numba's cache looks only at the file that holds a kernel, not
-at the helpers that it calls in other files, so the cache folder is named after the state of all
-kernel files. `fastmath` is never used (it drops NaN checks), nor numpy's error model for integers
-(1 // 0 would be 0), and nothing is added up across threads (the bits would depend on their number).
+Kernels are compiled once and cached. numba's cache looks only at the file that holds a kernel,
+not at the helpers that it calls in other files, so the cache folder is named after the state of
+all kernel files. `fastmath` is never used (it drops NaN checks), nor numpy's error model for
+integers (1 // 0 would be 0), and nothing is added up across threads (the bits would depend on
+their number).
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def grouped_quantiles(
 
     Notes
     -----
-    Linear interpolation between order statistics: type 7 of Hyndman & Fan (1996), as in NumPy. The
-    order of the rows does not matter.
+    Linear interpolation between order statistics: type 7 of Hyndman & Fan (1996), as in NumPy.
+    The order of the rows does not matter.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Ground heights summed into cells, and holes filled from coarser and coarser cells.
 
 Sums are whole millimetres, so that no order of points or files can change a bit. Filling is the
-push-pull method of Gortler et al., The Lumigraph (SIGGRAPH 1996), section 3.4: means of the known
-cells two by two up to one cell, then down again, bilinear. O(cells).
+push-pull method of Gortler et al., The Lumigraph (SIGGRAPH 1996), section 3.4: means of the
+known cells two by two up to one cell, then down again, bilinear. O(cells).
 """
 
 from __future__ import annotations

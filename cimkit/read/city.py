@@ -93,10 +93,18 @@ class City:
         """Pairs of building and address, and the addresses without one."""
         pairs, addresses = self._layer("links"), self._layer("addresses")
         without = addresses[addresses["link_state"] == "unlinked"]
-        names = ("building_id", "address_id", "rule", "confidence", "distance_m")
-        more = ("inside", "n_candidates", "primary")
-        columns = [pairs[name].to_numpy() for name in (*names, *more)]
-        return Links(*columns, without["address_id"], without["link_reason"])
+        return Links(
+            pairs["building_id"],
+            pairs["address_id"],
+            pairs["rule"],
+            pairs["confidence"],
+            pairs["distance_m"],
+            pairs["inside"],
+            pairs["n_candidates"],
+            pairs["primary"],
+            without["address_id"],
+            without["link_reason"],
+        )
 
     @cached_property
     def issues(self) -> list[Issue]:
@@ -152,6 +160,7 @@ def open_city(path: str | Path) -> City:
     Returns
     -------
     City
-        With `buildings`, `footprints`, `addresses`, `links`, `issues`, `terrain`, `models(lod)`.
+        With `buildings`, `footprints`, `addresses`, `links`, `issues`, `terrain`,
+        `models(lod)`.
     """
     return City(path)

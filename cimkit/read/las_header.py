@@ -1,11 +1,11 @@
 """What a LAS or LAZ header says, held against the file before any decoder sees it.
 
 LAS has no checksum and decoders believe the header: a lying point count loses points without a
-word, a lying chunk table aborts the process. The checks here read at most 64 KB, allocate nothing
-from a number in the file, and need no native code.
+word, a lying chunk table aborts the process. The checks here read at most 64 KB, allocate
+nothing from a number in the file, and need no native code.
 
-Byte positions: LAS 1.4 R15 specification, tables 3 and 4; LASzip chunk table as in its own record
-(user id ``laszip encoded``, record 22204).
+Byte positions: LAS 1.4 R15 specification, tables 3 and 4; LASzip chunk table as in its own
+record (user id ``laszip encoded``, record 22204).
 """
 
 from __future__ import annotations

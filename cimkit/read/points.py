@@ -23,7 +23,7 @@ _FIELDS = (
     | laspy.DecompressionSelection.Z
     | laspy.DecompressionSelection.CLASSIFICATION
 )
-"""Point formats 6-10 keep the other fields in layers that can be skipped (a third of the time)."""
+"""Point formats 6-10 keep other fields in layers that can be skipped (a third of the time)."""
 
 
 def find_clouds(paths: Iterable[str]) -> list[Path]:
@@ -82,13 +82,16 @@ def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointClo
         header = probe_las(file)
         check_cloud_crs(header, crs)
         parts += list(iterate_points(header, crs=crs))
-    if not parts:
-        return PointCloud(*(np.empty((4, 0))), crs)
-    return PointCloud(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "y", "z")),
-        np.concatenate([part.classification for part in parts]),
-        crs,
+    x, y, z, classes = (
+        np.concatenate([empty, *(getattr(part, name) for part in parts)])
+        for name, empty in (
+            ("x", np.empty(0)),
+            ("y", np.empty(0)),
+            ("z", np.empty(0)),
+            ("classification", np.empty(0, np.uint8)),
+        )
     )
+    return PointCloud(x, y, z, classes, crs)
 
 
 def iterate_points(
@@ -108,8 +111,8 @@ def iterate_points(
     Raises
     ------
     FormatError
-        If the decoder fails, finds fewer points than promised, or finds points outside the box of
-        the header: LAZ has no checksum, and most silent damage shows there.
+        If the decoder fails, finds fewer points than promised, or finds points outside the box
+        of the header: LAZ has no checksum, and most silent damage shows there.
     """
     n_read = 0
     try:
@@ -140,7 +143,7 @@ def iterate_points(
 
 
 def cloud_crs(header: LasHeader) -> str:
-    """CRS that the file states, as text for pyproj; "" where it states none that can be read."""
+    """CRS that the file states, as text for pyproj; "" where none can be read."""
     try:
         with laspy.open(str(header.path), read_evlrs=False) as reader:
             stated = reader.header.parse_crs()

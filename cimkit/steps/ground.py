@@ -99,7 +99,7 @@ def fill_terrain(
         across = slice(max(column, 0), column + part.total.shape[1])
         theirs = slice(max(-row, 0), rows - row), slice(max(-column, 0), columns - column)
         total[here, across] += part.total[theirs]
-        count[here, across] += part.count[theirs]
+        count[here, across] += part.points[theirs]
     measured = count > 0
     if not measured.any():
         return None

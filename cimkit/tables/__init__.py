@@ -1,4 +1,4 @@
-"""The nouns of cimkit: frozen tables of arrays that check themselves once, when they are made."""
+"""The nouns of cimkit: frozen tables of arrays that check themselves when they are made."""
 
 from cimkit.tables.addresses import Addresses
 from cimkit.tables.buildings import Buildings

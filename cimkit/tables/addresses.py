@@ -36,9 +36,9 @@ class Addresses:
         The address as written.
     x, y : float64 array, shape (n,)
         East, north in metres; both NaN where the address has no coordinates.
-    building_ref : text array, shape (n,)
+    building_ref : text array, shape (n,), optional
         Identifier or code of a building that the source names; "" where none.
-    source_row : int64 array, shape (n,)
+    source_row : int64 array, shape (n,), optional
         Number of the row in its file.
     crs : str
         Any text that pyproj reads.
@@ -54,8 +54,8 @@ class Addresses:
     address_text: TextArray
     x: FloatArray
     y: FloatArray
-    building_ref: TextArray = None  # type: ignore[assignment]
-    source_row: IntArray = None  # type: ignore[assignment]
+    building_ref: TextArray = ()  # type: ignore[assignment]
+    source_row: IntArray = ()  # type: ignore[assignment]
     crs: str = ""
 
     def __post_init__(self) -> None:
@@ -67,10 +67,16 @@ class Addresses:
             put(self, name, floats(name, getattr(self, name), n, finite=False))
         if (np.isfinite(self.x) != np.isfinite(self.y)).any():
             raise TableError("Addresses: x and y must both be given or both be NaN")
-        refs = [""] * n if self.building_ref is None else self.building_ref
+        refs = self.building_ref if len(self.building_ref) else [""] * n
         put(self, "building_ref", texts("building_ref", refs, n))
-        rows = np.arange(n) if self.source_row is None else self.source_row
+        rows = self.source_row if len(self.source_row) else np.arange(n)
         put(self, "source_row", integers("source_row", rows, n))
+
+    @classmethod
+    def empty(cls, crs: str = "") -> Self:
+        """No addresses."""
+        nothing = np.empty(0)
+        return cls(nothing, nothing, nothing, nothing, crs=crs)
 
     def __len__(self) -> int:
         return len(self.address_id)
@@ -104,7 +110,7 @@ class Addresses:
         )
 
     def to_geopandas(self) -> gpd.GeoDataFrame:
-        """Columns `address_id`, `address_text`, `building_ref`, `source_row` and a point or None."""
+        """Columns `address_id`, `address_text`, `building_ref`, `source_row`; point or None."""
         import geopandas as gpd
         import shapely
 
@@ -135,6 +141,6 @@ class Addresses:
             frame.geometry.x.to_numpy(),
             frame.geometry.y.to_numpy(),
             column("building_ref"),
-            frame.get("source_row"),
+            frame.get("source_row", ()),
             "" if frame.crs is None else frame.crs.to_string(),
         )

@@ -38,8 +38,8 @@ class Buildings:
     h_ground : float64 array, shape (n,)
         Height of the ground at the building, metres in the vertical datum.
     ground_source : text array, shape (n,)
-        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``guess`` (below the lowest
-        point of the building: not measured), ``none`` (0, nothing known: not measured).
+        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``guess`` (below the
+        lowest point of the building: not measured), ``none`` (0, nothing known: not measured).
     h_roof_min, h_roof_50p, h_roof_70p, h_roof_max : float64 array, shape (n,)
         1 %, 50 %, 70 % and 99 % quantile of the roof points; NaN without points.
     height : float64 array, shape (n,)

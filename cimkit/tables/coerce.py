@@ -19,7 +19,8 @@ def as_footprints(value: Any) -> Footprints:
     if hasattr(value, "geometry") and "building_id" in value:
         return Footprints.from_geopandas(value)
     raise ParameterError(
-        f"footprints: Footprints or a GeoDataFrame with building_id expected, not {_kind(value)}"
+        "footprints: Footprints or a GeoDataFrame with building_id expected, "
+        f"not {_kind(value)}"
     )
 
 

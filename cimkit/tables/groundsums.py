@@ -19,7 +19,7 @@ class GroundSums(NamedTuple):
         Edge of a cell in metres.
     total : int64 array, shape (rows, columns)
         Heights in millimetres: whole numbers, so that no order of adding changes the result.
-    count : int32 array, shape (rows, columns)
+    points : int32 array, shape (rows, columns)
         Points in each cell.
     """
 
@@ -27,4 +27,4 @@ class GroundSums(NamedTuple):
     first_column: int
     cell: float
     total: NDArray[np.int64]
-    count: NDArray[np.int32]
+    points: NDArray[np.int32]

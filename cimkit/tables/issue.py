@@ -21,7 +21,8 @@ class Issue(NamedTuple):
     code : str
         Stable upper-case name, such as ``RING_SELF_CROSS``.
     table : str
-        ``footprints``, ``points``, ``addresses``, ``buildings``, ``links``, ``tiles`` or ``city``.
+        ``footprints``, ``points``, ``addresses``, ``buildings``, ``links``, ``tiles`` or
+        ``city``.
     id : str
         Identifier of the row, or "" where the finding is about the whole table.
     message : str

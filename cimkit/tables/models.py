@@ -32,8 +32,8 @@ SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
 class Models:
     """White models (白模): one closed, outward solid for each building.
 
-    Ragged on three floors: a building has faces, a face has rings (the first is its outline, the
-    others are holes), a ring has vertices. Rings are open; seen from outside, outlines run
+    Ragged on three floors: a building has faces, a face has rings (the first is its outline,
+    the others are holes), a ring has vertices. Rings are open; seen from outside, outlines run
     counter-clockwise and holes clockwise. Faces of one building share vertices by index.
 
     Parameters

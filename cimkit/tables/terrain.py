@@ -73,7 +73,8 @@ class Terrain:
     def sample(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Bilinear height at places, shape (n,); NaN outside the grid or on unknown cells."""
         rows, columns = self.z.shape
-        # Places within a cell come from the whole grid, not from x0: a window gives the same bits.
+        # Places within a cell come from the whole grid, not from x0: a window gives the same
+        # bits.
         column, row = np.asarray(x) / self.cell - 0.5, np.asarray(y) / self.cell - 0.5
         west, south = np.floor(column), np.floor(row)
         u, v = column - west, row - south

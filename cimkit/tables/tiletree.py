@@ -21,8 +21,8 @@ class TileTree:
     level : int64 array, shape (n,)
         0 for the root.
     error : float64 array, shape (n,)
-        Geometric error in metres: what the tile leaves out. 0 in leaves, strictly smaller than the
-        parent's everywhere.
+        Geometric error in metres: what the tile leaves out. 0 in leaves, strictly smaller than
+        the parent's everywhere.
     member_offsets : int64 array, shape (n + 1,)
         Borders of the tiles in `members`.
     members : int64 array

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Terrain
 
 _CLOCK = "1970-01-01T00:00:00.000Z"
-"""GeoPackage keeps the time of each layer's last change; the same input must give the same bytes."""
+"""GeoPackage keeps the time of the last change; the same input must give the same bytes."""
 
 _STRIPE_ROWS = 256
 """Rows of the terrain that are written at once."""
@@ -34,11 +34,11 @@ def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
     """
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _CLOCK})
     for name, frame in layers.items():
-        kind = {} if isinstance(frame, gpd.GeoDataFrame) else {"geometry_type": None}
+        kind: str | None = None
         if isinstance(frame, gpd.GeoDataFrame):
-            kind = {"geometry_type": "Point" if name == "addresses" else "Polygon"}
+            kind = "Point" if name == "addresses" else "Polygon"
         pyogrio.write_dataframe(
-            frame, path, layer=name, driver="GPKG", append=path.exists(), **kind
+            frame, path, layer=name, driver="GPKG", append=path.exists(), geometry_type=kind
         )
 
 

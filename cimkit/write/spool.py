@@ -41,14 +41,16 @@ def load_points(folder: str | Path, crs: str) -> tuple[PointCloud, IntArray]:
     parts = [np.fromfile(path, dtype=_POINT) for path in sorted(Path(folder).glob("*"))]
     packed = np.concatenate(parts) if parts else np.empty(0, dtype=_POINT)
     source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return PointCloud(*(packed[field] for field in _POINT.names or ()), crs), source
+    return PointCloud(
+        packed["x"], packed["y"], packed["z"], packed["classification"], crs
+    ), source
 
 
 def save_sums(path: str | Path, sums: GroundSums) -> None:
     """Keep the ground sums of one file."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     place = np.array([sums.first_row, sums.first_column])
-    np.savez(path, place=place, cell=sums.cell, total=sums.total, count=sums.count)
+    np.savez(path, place=place, cell=sums.cell, total=sums.total, points=sums.points)
 
 
 def load_sums(paths: Sequence[str | Path]) -> Iterator[GroundSums]:
@@ -57,7 +59,7 @@ def load_sums(paths: Sequence[str | Path]) -> Iterator[GroundSums]:
         with np.load(path) as arrays:
             row, column = arrays["place"].tolist()
             yield GroundSums(
-                row, column, float(arrays["cell"]), arrays["total"], arrays["count"]
+                row, column, float(arrays["cell"]), arrays["total"], arrays["points"]
             )
 
 

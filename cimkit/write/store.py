@@ -1,8 +1,8 @@
 """The output folder: whole or not at all.
 
 Everything is written into a staging folder beside the output. When it is complete, the two are
-exchanged in one system call (Linux), so that a reader sees the old city or the new one and never
-a mix; where the system has no such call, by two renames.
+exchanged in one system call (Linux), so that a reader sees the old city or the new one and
+never a mix; where the system has no such call, by two renames.
 """
 
 from __future__ import annotations
@@ -192,6 +192,6 @@ def _exchange(one: Path, other: Path) -> bool:
 def _disk_error(error: OSError, out: Path) -> StoreError:
     place = error.filename or out
     return StoreError(
-        f"{place}: cannot be written ({error.strerror}). Free space or choose another disk; what "
-        "stood in the output folder is untouched."
+        f"{place}: cannot be written ({error.strerror}). Free space or choose another disk; "
+        "what stood in the output folder is untouched."
     )

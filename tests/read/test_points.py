@@ -60,7 +60,11 @@ def test_usual_versions_are_read(tmp_path, version, point_format):
     path = tmp_path / "a.laz"
     write_cloud(path, version=version, point_format=point_format)
     header = probe_las(path)
-    assert (header.version, header.point_format, header.n_points) == (version, point_format, 5000)
+    assert (header.version, header.point_format, header.n_points) == (
+        version,
+        point_format,
+        5000,
+    )
     assert len(read_points(path)) == 5000
 
 

@@ -19,6 +19,7 @@ def test_a_slope_is_found_also_under_a_building():
     cloud = slope()
     under = (abs(cloud.x - 1040) < 10) & (abs(cloud.y - 2030) < 10)
     terrain, issues = ground(cloud.take(~under))
+    assert terrain is not None
     assert not issues
     height = terrain.sample(np.array([1040.0, 1070.0]), np.array([2030.0, 2010.0]))
     assert height[0] == pytest.approx(32.0, abs=0.3)  # filled
@@ -49,6 +50,7 @@ def test_parts_in_any_order_give_the_bits_of_the_whole():
 
 def test_a_window_gives_the_heights_of_the_whole_bit_by_bit():
     terrain, _ = ground(slope())
+    assert terrain is not None
     window = terrain.window((1020.3, 2011.2, 1031.7, 2025.0))
     assert window.z.size < terrain.z.size
     rng = np.random.default_rng(1)

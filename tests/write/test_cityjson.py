@@ -22,7 +22,9 @@ YARD = box(500_000, 3_350_000, 500_020, 3_350_020).difference(
 @pytest.fixture
 def city(tmp_path):
     shapes = [YARD, box(500_100, 3_350_000, 500_110.5, 3_350_008.25)]
-    footprints = Footprints.from_polygons(["院1", "b"], shapes, floors=[6, np.nan], crs="EPSG:4546")
+    footprints = Footprints.from_polygons(
+        ["院1", "b"], shapes, floors=[6, np.nan], crs="EPSG:4546"
+    )
     buildings, models, _ = reconstruct(footprints)
     bounds = footprints.total_bounds
     assert bounds is not None

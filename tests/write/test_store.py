@@ -30,14 +30,16 @@ def test_a_city_appears_and_nothing_else_is_left(tmp_path):
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
 
-def test_an_error_leaves_the_old_city_and_no_scraps(tmp_path):
-    make_city(tmp_path / "city")
-    with (
-        pytest.raises(ZeroDivisionError),
-        Staging(tmp_path / "city", overwrite=True) as staging,
-    ):
+def half_a_city(out):
+    with Staging(out, overwrite=True) as staging:
         staging.write("tiles/a.glb", b"half")
         raise ZeroDivisionError
+
+
+def test_an_error_leaves_the_old_city_and_no_scraps(tmp_path):
+    make_city(tmp_path / "city")
+    with pytest.raises(ZeroDivisionError):
+        half_a_city(tmp_path / "city")
     assert names(tmp_path) == ["city"]
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
@@ -108,7 +110,10 @@ def test_the_scraps_of_a_killed_build_do_not_get_into_the_next(tmp_path):
 def test_a_full_disk_says_so_and_spares_the_old(tmp_path):
     make_city(tmp_path / "city")
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk/file")
-    with pytest.raises(StoreError, match="No space left"), Staging(tmp_path / "city", overwrite=True):
+    with (
+        pytest.raises(StoreError, match="No space left"),
+        Staging(tmp_path / "city", overwrite=True),
+    ):
         raise full
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
@@ -117,5 +122,7 @@ def test_sums_name_every_file(tmp_path):
     with Staging(tmp_path / "city") as staging:
         staging.write("b/c.txt", b"abc")
         sums = staging.sums()
-    sha = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, "abc"
+    sha = (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, "abc"
+    )
     assert sums == {"b/c.txt": {"bytes": 3, "sha256": sha}}

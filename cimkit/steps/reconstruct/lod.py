@@ -26,14 +26,15 @@ GROUND_QUANTILE = 0.05
 """Of the ground points around a building: its lowest side, without the noise below it."""
 
 ROOF_QUANTILES = (0.01, 0.5, 0.7, 0.99)
-"""Of `h_roof_min`, `h_roof_50p`, `h_roof_70p`, `h_roof_max`: one bird in a hundred is allowed."""
+"""Of `h_roof_min`, `_50p`, `_70p` and `_max`: one bird in a hundred points is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeightRules:
     """Parameters of `reconstruct`, with the meaning that they have in `cimkit.job.Job`.
 
-    `roof_classes` are the LAS classes that count as roof; None finds them by `find_roof_classes`.
+    `roof_classes` are the LAS classes that count as roof; None finds them by
+    `find_roof_classes`.
     """
 
     roof_quantile: float = 0.6
@@ -54,9 +55,9 @@ def reconstruct(
 ) -> tuple[Buildings, Models, list[Issue]]:
     """White models (白模) at LoD1.2: each footprint raised from its ground to its roof.
 
-    Every footprint gets a solid. Its roof comes from points, else from its height attribute, else
-    from its number of storeys, else it is a flagged default; its ground from the ground points
-    around it, else from the terrain, else it is flagged as not measured.
+    Every footprint gets a solid. Its roof comes from points, else from its height attribute,
+    else from its number of storeys, else it is a flagged default; its ground from the ground
+    points around it, else from the terrain, else it is flagged as not measured.
 
     Parameters
     ----------
@@ -78,10 +79,10 @@ def reconstruct(
     -----
     Ground: 5 % quantile of the ground points within `ground_radius` of the footprint. Roof: the
     quantile `roof_quantile` of the building's points. The 3DBAG takes 0.7 (Peters et al. 2022,
-    PFG 90), the median comes nearest in volume; 0.6 lies between. On 160 and on 3,326 buildings of
-    Delft the median RMSE to the roof points is 1.43 and 1.66 m at 0.5, 1.51 and 1.70 m at 0.6, 1.60
-    and 1.80 m at 0.7, and 9 of 10 buildings have half of their roof within 1.6 and 1.9 m at 0.5, 1.2
-    and 1.6 m at 0.6, 1.1 and 1.6 m at 0.7.
+    PFG 90), the median comes nearest in volume; 0.6 lies between. On 160 and on 3,326 buildings
+    of Delft the median RMSE to the roof points is 1.43 and 1.66 m at 0.5, 1.51 and 1.70 m at
+    0.6, 1.60 and 1.80 m at 0.7, and 9 of 10 buildings have half of their roof within 1.6 and
+    1.9 m at 0.5, 1.2 and 1.6 m at 0.6, 1.1 and 1.6 m at 0.7.
 
     Examples
     --------
@@ -104,13 +105,17 @@ def reconstruct(
     h_ground = np.round(h_ground, 3)
     z_roof = np.where(from_points, roof.level, h_ground + np.where(from_points, 0, height))
     z_roof = np.round(z_roof, 3)
+    low, middle, upper, high = np.round(roof.quantiles, 3).T
     n = len(footprints)
     buildings = Buildings(
         footprints.building_id,
         np.full(n, "", TEXT),
         h_ground,
         ground_source,
-        *(np.round(column, 3) for column in roof.quantiles.T),
+        low,
+        middle,
+        upper,
+        high,
         np.round(z_roof - h_ground, 3),
         height_source,
         np.full(n, "1.2", TEXT),
@@ -159,7 +164,7 @@ def _roof_points(
         return _Roofs(np.zeros(n, np.int64), np.full((n, 4), np.nan), np.full(n, np.nan))
     classes = rules.roof_classes
     if classes is None:
-        present = np.unique(cloud.classification)
+        present = np.unique(cloud.classification).astype(np.int64)
         classes = find_roof_classes(present, ground=rules.ground_classes)
     is_roof = np.isin(cloud.classification, classes)
     rows, borders = group_rows(np.where(is_roof, building_of_point, -1), n)
@@ -225,8 +230,8 @@ def _guess_ground(
 ) -> FloatArray:
     """Where no ground was measured: below the lowest point of the building, NaN without points.
 
-    At least one storey below the roof, for a cloud of roofs alone would give flat boxes; or as far
-    below it as the attributes say.
+    At least one storey below the roof, for a cloud of roofs alone would give flat boxes; or as
+    far below it as the attributes say.
     """
     storey = np.where(source == "points", rules.storey_height, height)
     lowest = np.fmin(roof.quantiles[:, 0], roof.level - storey)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cimkit.tables import Footprints, Models
-from cimkit.tables._columns import FloatArray, IntArray
+from cimkit.tables._columns import ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
 
 
@@ -82,7 +82,7 @@ def _ring_walk(footprints: Footprints) -> tuple[IntArray, IntArray]:
 
 def _sizes(
     n_rings: IntArray, ring_size: IntArray, m: IntArray, polygon_offsets: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
+) -> tuple[IntArray, IntArray, ByteArray]:
     """Ring sizes, rings of each face and semantics, in the order ground, walls, roof."""
     n = len(m)
     ring_start = np.concatenate([[0], np.cumsum(2 * n_rings + m)]).astype(np.int64)
@@ -93,6 +93,6 @@ def _sizes(
     ends = np.cumsum(m + 2)
     face_rings = np.ones(int(ends[-1]) if n else 0, dtype=np.int64)
     face_rings[ends - m - 2] = face_rings[ends - 1] = n_rings
-    semantics = np.full(len(face_rings), WALL_SURFACE)
+    semantics = np.full(len(face_rings), WALL_SURFACE, dtype=np.uint8)
     semantics[ends - m - 2], semantics[ends - 1] = GROUND_SURFACE, ROOF_SURFACE
     return ring_sizes, face_rings, semantics

@@ -22,7 +22,9 @@ SHAPES = {"square": box(0, 0, 8, 8), "L": L_SHAPE, "yard": COURTYARD, "two yards
 
 
 def footprints_of(*shapes, **columns):
-    return Footprints.from_polygons([f"b{i}" for i in range(len(shapes))], list(shapes), **columns)
+    return Footprints.from_polygons(
+        [f"b{i}" for i in range(len(shapes))], list(shapes), **columns
+    )
 
 
 def roof_cloud(level, roof_class=6, n=400, ground=None):
@@ -60,7 +62,8 @@ def test_every_face_says_what_it_is():
 
 def test_many_at_once_are_the_same_as_one_by_one():
     shapes = list(SHAPES.values())
-    low, high = np.arange(4.0), 10 + np.arange(4.0)
+    low = np.array([0.0, 1.0, 2.0, 3.0])
+    high = low + 10.0
     together = extrude(footprints_of(*shapes), low, high)
     for row, shape in enumerate(shapes):
         alone = extrude(footprints_of(shape), low[row : row + 1], high[row : row + 1])
@@ -167,7 +170,9 @@ def test_a_cloud_without_building_class_uses_what_is_not_ground():
 def test_the_order_of_points_changes_no_bit():
     cloud, owner = roof_cloud(21.0, ground=3.0)
     rng = np.random.default_rng(5)
-    noisy = PointCloud(cloud.x, cloud.y, cloud.z + rng.normal(0, 1, len(cloud)), cloud.classification)
+    noisy = PointCloud(
+        cloud.x, cloud.y, cloud.z + rng.normal(0, 1, len(cloud)), cloud.classification
+    )
     order = rng.permutation(len(cloud))
     one = footprints_of(box(0, 0, 8, 8))
     first, _, _ = reconstruct(one, noisy, building_of_point=owner)

@@ -1,0 +1,48 @@
+"""Compile all kernels of a build once, in one process, before many processes need them."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import shapely
+
+from cimkit.kernels.footprint_distance import depth_in_footprint
+from cimkit.kernels.footprint_grid import build_grid
+from cimkit.kernels.grouping import group_rows, grouped_quantiles
+from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
+from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
+from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
+from cimkit.tables import Footprints
+
+
+def kernels_are_compiled() -> bool:
+    """Whether `warm_up` has run for this state of the kernels."""
+    return os.path.exists(_mark())  # noqa: PTH110  (pathlib stays in read/ and write/)
+
+
+def warm_up(_: object = None) -> None:
+    """Call every kernel of a build once on a few numbers.
+
+    Processes that compile the same kernel at the same time waste their time, and numba's cache is
+    not safe then (numba issues 4807 and 10128).
+    """
+    x = y = z = np.array([0.5, 1.5, 9.0])
+    one = Footprints.from_polygons(["a"], [shapely.box(0, 0, 2, 2)])
+    grid = build_grid(one)
+    owner = assign_points(x, y, grid)
+    covering_footprints(x, y, grid)
+    nearest_footprints(x, y, grid, 5.0)
+    values_near_footprints(x, y, one, 1.0)
+    depth_in_footprint(x[:1], y[:1], np.zeros(1, np.int64), grid)
+    grouped_quantiles(z, *group_rows(owner, 1), np.array([0.5]))
+    total, points = empty_sums(2, 2)
+    sum_cells(x, y, z, 1.0, 0, 0, total, points)
+    fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))
+    os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
+    os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _mark() -> str:
+    """A file in the cache folder that says that all kernels are in it."""
+    return os.path.join(os.environ["NUMBA_CACHE_DIR"], "compiled")  # noqa: PTH118
