@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+from py3dtiles.tileset import TileSet
 from shapely import box
 
 import cimkit
@@ -392,3 +393,17 @@ def test_delft_centre_meets_its_bar(real_data, tmp_path):
     assert findings(city) == []
     assert set(city.buildings.height_source) == set(city.buildings.ground_source) == {"points"}
     assert all(city.manifest["balances"][k]["parts"] for k in (0, 1))
+
+
+def test_another_reader_sees_the_same_tiles(sample):
+    """py3dtiles, which shares no code with cimkit."""
+    _, _, city = sample
+    path = city.path / "tiles" / "tileset.json"
+    contents = read_tileset(path)
+    theirs = TileSet.from_file(path)
+    tiles = [theirs.root_tile, *theirs.root_tile.get_all_children()]
+    assert len(tiles) == len(contents)
+    assert theirs.geometric_error == contents.tileset_error
+    read = sorted(len(contents.load(uri).positions) for uri in contents.uri.tolist())
+    said = [tile.get_or_fetch_content(path.parent)._gltf.accessors[0].count for tile in tiles]
+    assert sorted(said) == read
