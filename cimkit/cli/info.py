@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cimkit.cli.terminal import complain, plain, print_json
+
 
 def info(
-    files: Annotated[list[Path], typer.Argument(help="Vector, CSV, LAS/LAZ files or cities.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Vector, CSV, LAS or LAZ files, or city folders.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what files hold: kind, count, CRS, extent, columns and how cimkit reads them."""
-    facts = [_describe(path) for path in files]
+    """Show what files hold and how a build would read them.
+
+    Kind, count, CRS, extent, text encoding, columns, and which column would be taken for which
+    role. A damaged file is named, the others are still shown; the exit code is 3 then.
+
+    Example: cimkit info buildings.shp addresses.csv tiles/*.laz
+    """
+    from cimkit.errors import CimkitError
+    from cimkit.read.describe import describe
+
+    facts: list[dict[str, Any]] = []
+    exit_code = 0
+    for path in files:
+        try:
+            facts.append(describe(path))
+        except CimkitError as error:
+            complain(error)
+            facts.append({"path": str(path), "error": str(error)})
+            exit_code = error.exit_code
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False, indent=1))
-        return
-    for fact in facts:
-        print(fact.pop("path"))
-        for name, value in fact.items():
-            print(f"  {name:14}{value}")
+        print_json(facts)
+    else:
+        for fact in facts:
+            _print_facts(fact)
+    raise typer.Exit(exit_code)
 
 
-def _describe(path: Path) -> dict[str, Any]:
-    """Facts of one file."""
-    if path.is_dir():
-        from cimkit.read.city import open_city
+def _print_facts(facts: dict[str, Any], indent: str = "") -> None:
+    """Print one fact a line; what belongs to a part stands further to the right."""
+    for name, value in facts.items():
+        label = name.replace("_", " ")
+        if name in ("path", "layer"):
+            print(plain(f"{indent}{'layer ' * (name == 'layer')}{value}"))
+            indent += "  "
+        elif name in ("layers", "notes"):
+            for part in value:
+                if isinstance(part, dict):
+                    _print_facts(part, indent)
+                else:
+                    print(plain(f"{indent}note: {part}"))
+        else:
+            print(plain(f"{indent}{label:18}{_text(value)}"))
 
-        return {"path": str(path), "kind": "city", **open_city(path).counts}
-    if path.suffix.lower() in (".las", ".laz"):
-        return _describe_cloud(path)
-    from cimkit.read.vector import describe_vector
 
-    return {"path": str(path), **describe_vector(path)}
-
-
-def _describe_cloud(path: Path) -> dict[str, Any]:
-    """Header of a LAS or LAZ file, checked, without decoding a point."""
-    from cimkit.read.las_header import probe_las
-    from cimkit.read.points import cloud_crs
-
-    header = probe_las(path)
-    size = [high - low for low, high in zip(header.low, header.high, strict=True)]
-    area = size[0] * size[1]
-    return {
-        "path": str(path),
-        "kind": "point cloud",
-        "version": f"LAS {header.version}, point format {header.point_format}",
-        "compressed": header.compressed,
-        "points": header.n_points,
-        "bounds": [round(value, 3) for value in header.bounds],
-        "heights": [round(header.low[2], 3), round(header.high[2], 3)],
-        "per_m2_of_box": round(header.n_points / area, 2) if area else None,
-        "crs": cloud_crs(header) or "none stated: give it as --crs",
-    }
+def _text(value: Any) -> str:
+    """A fact as a person writes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_text(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, (int, float)):
+        return f"{value:,}"
+    return str(value)

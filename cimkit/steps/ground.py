@@ -47,7 +47,7 @@ def ground(
     --------
     >>> terrain, issues = ground([[0.5, 0.5, 2.0, 2], [2.5, 0.5, 4.0, 2]])
     >>> terrain.z, terrain.measured.tolist()
-    (array([[2., 3., 4.]], dtype=float32), [[True, False, True]])
+    (array([[2. , 2.5, 4. ]], dtype=float32), [[True, False, True]])
     """
     cloud = as_points(points)
     bounds = cloud.bounds

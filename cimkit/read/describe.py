@@ -1,0 +1,229 @@
+"""What a file holds and how cimkit would read it, before anything is built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyogrio
+import shapely
+
+from cimkit.job import AUTO
+from cimkit.read.city import open_city
+from cimkit.read.columns import find_columns, numbers
+from cimkit.read.crs import looks_like_degrees, parse_crs
+from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
+from cimkit.read.footprints import _identifiers
+from cimkit.read.las_header import probe_las
+from cimkit.read.points import cloud_crs
+from cimkit.read.vector import (
+    POINTS,
+    POLYGONS,
+    _check_format,
+    _translated,
+    local_file,
+    open_layer,
+    read_layer,
+)
+from cimkit.tables.issue import Issue, count_issues
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from cimkit.tables._columns import FloatArray
+
+FOOTPRINT_ROLES = ("building id", "height", "floors")
+ADDRESS_ROLES = ("address id", "address text", "building")
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Facts of a vector file, a CSV table, a LAS or LAZ file, or a city folder.
+
+    Geometries and rows are read to the end, so that damage shows; of a point cloud only the
+    header is. Of attributes only the columns that a build would take are read.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    dict
+        ``path``, ``kind`` and what belongs to the kind, as JSON can hold it; None where a file
+        does not say. ``as_footprints`` and ``as_addresses`` name the column that would be taken
+        for each role, by the usual names. ``notes`` are the messages of the reader.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, or of no kind that is read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "doors.csv")
+    ...     _ = path.write_text("门牌,标准地址,x,y\\n1,学院路1号,500000,3400000\\n", "utf-8")
+    ...     facts = describe(path)
+    >>> facts["rows"], facts["as_addresses"]["address text"], facts["as_addresses"]["address id"]
+    (1, '标准地址', None)
+    """
+    file = Path(path)
+    if file.is_dir():
+        facts = _city(file)
+    elif file.suffix.lower() in (".las", ".laz"):
+        facts = _cloud(file)
+    elif file.suffix.lower() in SUFFIXES:
+        facts = _table(local_file(str(path)))
+    else:
+        facts = _vector(local_file(str(path)))
+    return {"path": str(path), **facts}
+
+
+def _city(folder: Path) -> dict[str, Any]:
+    """What the manifest of a finished city says."""
+    city = open_city(folder)
+    return {
+        "kind": "city",
+        **_crs(city.crs, folder),
+        "counts": city.counts,
+        "issues": city.manifest["issues"],
+    }
+
+
+def _cloud(file: Path) -> dict[str, Any]:
+    """Header of a LAS or LAZ file, checked against the file, without decoding a point."""
+    header = probe_las(file)
+    east, north = (header.high[axis] - header.low[axis] for axis in (0, 1))
+    area = east * north
+    return {
+        "kind": "point cloud",
+        "format": f"{'LAZ' if header.compressed else 'LAS'} {header.version}, "
+        f"point format {header.point_format}",
+        "points": header.n_points,
+        "points_per_m2_of_box": round(header.n_points / area, 2) if area else None,
+        **_crs(cloud_crs(header), file),
+        "bounds": _bounds(np.array([header.bounds])) if header.n_points else None,
+        "heights": [round(header.low[2], 3), round(header.high[2], 3)],
+    }
+
+
+def _table(file: Path) -> dict[str, Any]:
+    """A table of delimited text, as addresses would be read from it."""
+    table, issues = open_delimited(file)
+    roles = _roles(table.columns, (*ADDRESS_ROLES, "x", "y"), file)
+    values, rows, found = read_columns(table, sorted({name for name in roles.values() if name}))
+    xy = np.empty((0, 2))
+    if roles["x"] and roles["y"]:
+        xy = np.column_stack([numbers(values[roles["x"]]), numbers(values[roles["y"]])])
+    issues += found
+    if len(xy) and looks_like_degrees(xy):
+        message = "x and y look like degrees: state their CRS with --addresses-crs"
+        issues.append(Issue("INFO", "COORD_DEGREES", "addresses", "", message))
+    return {
+        "kind": "table",
+        "text_encoding": table.encoding,
+        "delimiter": table.delimiter,
+        "rows": len(rows),
+        "bounds": _bounds(np.hstack([xy, xy])),
+        "columns": list(table.columns),
+        "as_addresses": roles,
+        "notes": _notes(issues),
+    }
+
+
+def _vector(file: Path) -> dict[str, Any]:
+    """The layers of a vector file."""
+    driver = _check_format(file)
+    with _translated(file):
+        kinds = dict(pyogrio.list_layers(file).tolist())
+    issues = list[Issue]()
+    layers = [_layer(file, name, kind or "", issues) for name, kind in kinds.items()]
+    return {"kind": "vector", "format": driver, "layers": layers, "notes": _notes(issues)}
+
+
+def _layer(file: Path, name: str, kind: str, issues: list[Issue]) -> dict[str, Any]:
+    """One layer; what its reader remarks is added to the issues."""
+    with _translated(file):
+        # Latin-1 decodes column names of any encoding; they are not used here.
+        n = pyogrio.read_info(file, layer=name, encoding="ISO-8859-1")["features"]
+    if not n or not kind:
+        return {"layer": name, "features": n, "geometry": kind or None}
+    layer, found = open_layer(str(file), name, (kind,))
+    issues += found
+    roles = {
+        use: _roles(layer.columns, parts, file)
+        for use, parts, kinds in (
+            ("as_footprints", FOOTPRINT_ROLES, POLYGONS),
+            ("as_addresses", ADDRESS_ROLES, POINTS),
+        )
+        if any(part in kind for part in kinds)
+    }
+    candidates = find_columns(layer.columns, AUTO, "building id", str(file))
+    geometry, values, found = read_layer(layer, candidates)
+    issues += found
+    if "as_footprints" in roles:
+        roles["as_footprints"]["building id"] = _first_usable(values, candidates, n)
+    return {
+        "layer": name,
+        "features": n,
+        "geometry": _geometry_types(geometry),
+        **_crs(layer.crs, file),
+        "bounds": _bounds(shapely.bounds(geometry)),
+        "text_encoding": layer.encoding or "utf-8",
+        "columns": list(layer.columns),
+        **roles,
+    }
+
+
+def _roles(columns: Sequence[str], roles: Sequence[str], file: Path) -> dict[str, str | None]:
+    """The column that would be taken for each role, None where no usual name is found."""
+    chosen = {role: find_columns(columns, AUTO, role, str(file)) for role in roles}
+    return {role: found[0] if found else None for role, found in chosen.items()}
+
+
+def _first_usable(
+    values: dict[str, NDArray[Any]], candidates: Sequence[str], n: int
+) -> str | None:
+    """The first column that tells the features apart; None leaves them to their numbers."""
+    usable = (name for name in candidates if not _identifiers(values, [name], n, AUTO)[1])
+    return next(usable, None)
+
+
+def _geometry_types(geometry: NDArray[Any]) -> dict[str, int]:
+    """Features of each geometry type, the commonest first."""
+    types = Counter("none" if shape is None else shape.geom_type for shape in geometry)
+    return dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _crs(text: str, file: Path) -> dict[str, str | None]:
+    """Code of a CRS, as ``--crs`` takes it, and its name."""
+    if not text:
+        return {"crs": None, "crs_name": None}
+    crs = parse_crs(text, path=str(file))
+    code = text if text.startswith("EPSG:") else None
+    authority = crs.to_authority()
+    return {"crs": ":".join(authority) if authority else code, "crs_name": crs.name}
+
+
+def _bounds(boxes: FloatArray) -> list[float] | None:
+    """(xmin, ymin, xmax, ymax) of all boxes that are finite; None without one."""
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    if not len(boxes):
+        return None
+    box = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    digits = 7 if max(map(abs, box)) <= 360 else 3  # degrees, or metres
+    return [round(value, digits) for value in box]
+
+
+def _notes(issues: list[Issue]) -> list[str]:
+    """Messages, each code once, with how often it occurs."""
+    first = {issue.code: issue.message for issue in reversed(issues)}
+    counts = count_issues(issues)
+    return [
+        first[code] + (f" (and {n - 1:,} more)" if n > 1 else "") for code, n in counts.items()
+    ]
