@@ -8,15 +8,18 @@ damaged file costs a retry and not the run.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import platform
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from cimkit.errors import WorkerError
@@ -27,6 +30,27 @@ Progress = Callable[[str, int, int], None]
 
 def silent(phase: str, done: int, total: int) -> None:
     """Progress that nobody sees."""
+
+
+class _Process(SpawnProcess):
+    """A spawned process that does not run the caller's script again.
+
+    Python would do so to find functions that the script defines; ours are in cimkit. A GIS script
+    without ``if __name__ == "__main__"`` would otherwise start itself over and over.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  (multiprocessing's name)
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    Process = _Process
 
 
 class Workers:
@@ -103,8 +127,7 @@ class Workers:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.n, mp_context=spawn)
+            self._pool = ProcessPoolExecutor(self.n, mp_context=_Spawn())
         return self._pool
 
     def _start_again(self) -> None:

@@ -31,7 +31,7 @@ from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.products import Made, Product, Scan, write_products
 from cimkit.read.city import City
 from cimkit.register.geopackage import activate, read_register, reserve
-from cimkit.steps.encode import encode
+from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import Bounds, fill_terrain, fitting_cell
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.lod import HeightRules
@@ -87,43 +87,11 @@ def build(
         started(job.workers, progress) as workers,
     ):
         inputs = read_inputs(job)
-        clock.lap("read")
-        if not kernels_are_compiled():
-            list(workers.run("compile", warm_up, {"kernels": None}))
-        clock.lap("compile")
         register = job.register or f"{staging.out}.register.gpkg"
         known = read_register(register, job.crs)
         encoding = encode(inputs.footprints, known, **_division(job))
-        clock.lap("encode")
-        blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
-        scan = _scan_clouds(job, inputs, blocks, workers, str(staging.work))
-        clock.lap("decode")
-        made = _make_blocks(
-            job, inputs, encoding.codes, blocks, scan, workers, str(staging.work)
-        )
-        clock.lap("blocks")
-        links, link_issues = _link(job, inputs, encoding.codes)
-        address = _primary_addresses(inputs, links)
-        clock.lap("link")
-        placement = _placement(job, inputs)
-        tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
-        tiles = _make_tiles(tree, made, address, placement, workers, staging, inputs.footprints)
-        workers.close()
-        clock.lap("tile")
-        issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
-        city = Product(
-            job,
-            inputs,
-            scan,
-            made,
-            links,
-            address,
-            tree,
-            tiles,
-            placement,
-            encoding,
-            sort_issues([*issues, *_datum_issues(job)]),
-        )
+        clock.lap("read")
+        city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
         staging.write("run.json", clock.as_json(workers.n, job.block_size))
@@ -131,6 +99,38 @@ def build(
         staging.commit()
         activate(register, encoding.codes, inputs.footprints, encoding.retired)
     return City(staging.out)
+
+
+def _make_city(
+    job: Job,
+    inputs: Inputs,
+    encoding: Encoding,
+    workers: Workers,
+    staging: Staging,
+    clock: Clock,
+) -> Product:
+    """Everything between reading and writing. Tiles are the only files that it leaves."""
+    if not kernels_are_compiled():
+        list(workers.run("compile", warm_up, {"kernels": None}))
+    clock.lap("compile")
+    blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
+    scan = _scan_clouds(job, inputs, blocks, workers, str(staging.work))
+    clock.lap("decode")
+    made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, str(staging.work))
+    clock.lap("blocks")
+    links, link_issues = _link(job, inputs, encoding.codes)
+    address = _primary_addresses(inputs, links)
+    clock.lap("link")
+    placement = _placement(job, inputs)
+    tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
+    tiles = _make_tiles(tree, made, address, placement, workers, staging)
+    workers.close()
+    clock.lap("tile")
+    issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
+    issues = sort_issues([*issues, *_datum_issues(job)])
+    return Product(
+        job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
+    )
 
 
 def plan(job: Job) -> dict[str, Any]:
@@ -228,7 +228,6 @@ def _make_tiles(
     placement: Placement,
     workers: Workers,
     staging: Staging,
-    footprints: Footprints,
 ) -> list[MadeTile]:
     """Encode all tiles, in the order of the tree."""
     tasks = {}
@@ -240,7 +239,7 @@ def _make_tiles(
             address[rows],
             parts,
             order,
-            footprints.crs,
+            placement.crs,
             placement,
             str(staging.path("tiles")),
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,21 @@ def test_a_task_that_always_kills_is_named():
 
 def test_all_cores_by_default():
     assert Workers(0).n == os.cpu_count()
+
+
+def test_a_script_without_a_guard_does_not_start_itself_again(tmp_path):
+    """And neither does a program from a pipe, whose file cannot be found again."""
+    program = (
+        "import operator\n"
+        "from cimkit.execute import started\n"
+        "print('once')\n"
+        "with started(2) as workers:\n"
+        "    print(sum(workers.run('neg', operator.neg, {'a': 1, 'b': 2})))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(program)
+    for command, given in (([str(script)], None), (["-"], program)):
+        done = subprocess.run(
+            [sys.executable, *command], input=given, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["once", "-3"]

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -405,5 +406,5 @@ def test_another_reader_sees_the_same_tiles(sample):
     assert len(tiles) == len(contents)
     assert theirs.geometric_error == contents.tileset_error
     read = sorted(len(contents.load(uri).positions) for uri in contents.uri.tolist())
-    said = [tile.get_or_fetch_content(path.parent)._gltf.accessors[0].count for tile in tiles]
-    assert sorted(said) == read
+    fetched: list[Any] = [tile.get_or_fetch_content(path.parent) for tile in tiles]
+    assert sorted(content._gltf.accessors[0].count for content in fetched) == read

@@ -2,67 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cimkit.cli.terminal import plain, print_json
+
 if TYPE_CHECKING:
     from cimkit.read.city import City
+    from cimkit.tables import Issue
+
+PRODUCTS = {
+    "report.html": "in a browser",
+    "city.gpkg": "in QGIS",
+    "tiles/tileset.json": "in a 3D Tiles viewer",
+}
+"""What a person opens first, and with what."""
 
 
 def build(
-    out: Annotated[Path, typer.Argument(help="City folder to make.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="City folder to make.")],
     footprints: Annotated[
-        str | None, typer.Option(help="Building outlines: GeoPackage, Shapefile or GeoJSON.")
+        str | None,
+        typer.Option(metavar="FILE", help="Outlines: GeoPackage, Shapefile or GeoJSON."),
     ] = None,
-    footprint_layer: Annotated[str | None, typer.Option(help="Layer of that file.")] = None,
-    footprint_id: Annotated[str | None, typer.Option(help="Column of the building id.")] = None,
+    footprint_layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layer of the outlines.")
+    ] = None,
+    footprint_id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Identifier of the buildings.")
+    ] = None,
     points: Annotated[
         list[str] | None,
         typer.Option(
-            help="LAS/LAZ file, folder or quoted pattern; may be given several times."
+            metavar="PATH", help="LAS/LAZ file, folder or quoted pattern; repeatable."
         ),
     ] = None,
-    addresses: Annotated[str | None, typer.Option(help="Address table: CSV or vector.")] = None,
-    address_id: Annotated[str | None, typer.Option(help="Column of the address id.")] = None,
+    addresses: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Addresses: CSV or vector file.")
+    ] = None,
+    address_id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Identifier of the addresses.")
+    ] = None,
     addresses_crs: Annotated[
-        str | None, typer.Option(help="CRS of the address coordinates, if not --crs.")
+        str | None,
+        typer.Option(
+            metavar="CRS", help="Of the addresses; default that of the file or --crs."
+        ),
     ] = None,
     crs: Annotated[
-        str | None, typer.Option(help="Working CRS, such as EPSG:7415 or EPSG:4546+5737.")
+        str | None,
+        typer.Option(metavar="CRS", help="To work in: EPSG:7415, EPSG:4546+5737."),
     ] = None,
     undulation: Annotated[
-        float | None, typer.Option(help="Geoid height above the ellipsoid, metres.")
+        float | None,
+        typer.Option(metavar="METRES", help="Height of the geoid above the ellipsoid."),
     ] = None,
     ellipsoidal: Annotated[
-        bool, typer.Option("--ellipsoidal", help="Heights are ellipsoidal already.")
+        bool, typer.Option("--ellipsoidal", help="Heights are above the ellipsoid already.")
     ] = False,
-    storey_height: Annotated[float | None, typer.Option(help="Metres; default 3.0.")] = None,
-    lod: Annotated[str | None, typer.Option(help="Levels of detail; default 1.2.")] = None,
+    storey_height: Annotated[
+        float | None, typer.Option(metavar="METRES", help="Of one floor; default 3.0.")
+    ] = None,
+    lod: Annotated[
+        str | None, typer.Option(metavar="LOD,...", help="Levels of detail; default 1.2.")
+    ] = None,
     division: Annotated[
-        str | None, typer.Option(help="County (6 digits) or township (9) for the codes.")
+        str | None,
+        typer.Option(metavar="CODE", help="County (6 digits) or township (9) of the codes."),
     ] = None,
     register: Annotated[
-        str | None, typer.Option(help="Code register; default OUT.register.gpkg.")
+        str | None,
+        typer.Option(metavar="FILE", help="Code register; default OUT.register.gpkg."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; default all cores.")] = None,
-    block_size: Annotated[float | None, typer.Option(help="Metres; default 500.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; default all cores.")
+    ] = None,
+    block_size: Annotated[
+        float | None, typer.Option(metavar="METRES", help="Of a unit of work; default 500.")
+    ] = None,
     job: Annotated[
-        Path | None, typer.Option(help="city.toml with any of these and all other keys.")
+        Path | None,
+        typer.Option(metavar="FILE", help="city.toml with these and all other keys."),
     ] = None,
-    as_of: Annotated[str | None, typer.Option(help="Date to put into the products.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Date to put into the products.")
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a city that stands at OUT.")
+        bool, typer.Option("--overwrite", help="Replace the city that stands at OUT.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read the inputs, print the plan, write nothing.")
+        bool, typer.Option("--dry-run", help="Read the inputs, print a plan, write nothing.")
     ] = False,
 ) -> None:
-    """Build a city from footprints, and points and addresses where there are any.
+    """Build a city from footprints, points and addresses.
 
-    Example: cimkit build city --footprints buildings.shp --points tiles/ --addresses
-    addresses.csv --crs EPSG:4546+5737 --undulation -15.2
+    Points and addresses may be left out. An option wins over the same key of the job file.
+
+    Example: cimkit build city --footprints buildings.shp --points tiles/
+    --addresses addresses.csv --crs EPSG:4546+5737 --undulation -15.2
     """
     keys: dict[str, Any] = {
         "footprints": footprints,
@@ -96,8 +136,6 @@ def run(
     out: Path, keys: dict[str, Any], job_file: Path | None, overwrite: bool, dry_run: bool
 ) -> None:
     """Build, print what came out, and leave with 1 where an ERROR was found."""
-    import json
-
     from cimkit import pipeline
     from cimkit.cli.progress import Lines
     from cimkit.job import Job
@@ -106,22 +144,27 @@ def run(
     values = {**(read_job(job_file) if job_file else {}), **keys}
     job = Job.from_mapping(values)
     if dry_run:
-        print(json.dumps(pipeline.plan(job), indent=1))
+        print_json(pipeline.plan(job))
         return
     city = pipeline.build(out, job, overwrite=overwrite, progress=Lines())
-    show(city)
+    show(city, out)
     if any(issue.severity == "ERROR" for issue in city.issues):
         raise typer.Exit(1)
 
 
-def show(city: City) -> None:
-    """Print where the city is, its counts, its issues by code, and what to open."""
-    print(f"{city.path}: " + ", ".join(f"{n:,} {name}" for name, n in city.counts.items()))
-    severity = {issue.code: issue.severity for issue in reversed(city.issues)}
-    for code, count in city.manifest["issues"].items():
-        print(f"  {severity[code]:8}{code:28}{count:>8,}")
+def show(city: City, out: Path) -> None:
+    """Print the counts of a city, its issues with an example of each code, and what to open."""
+    print(plain(f"{out}: {_counts(city.counts)}"))
+    print(f"codes: {_counts(city.manifest['outputs']['codes'])}")
+    of_code: dict[str, list[Issue]] = {}
     for issue in city.issues:
-        if issue.severity == "ERROR" and not issue.id:
-            print(f"  {issue.code}: {issue.message}")
-    print(f"open {city.path / 'report.html'} in a browser, {city.path / 'city.gpkg'} in QGIS,")
-    print(f"{city.path / 'tiles' / 'tileset.json'} in a 3D Tiles viewer")
+        of_code.setdefault(issue.code, []).append(issue)
+    for code, (first, *more) in of_code.items():
+        example = f"{first.id}: {first.message}" if first.id else first.message
+        print(plain(f"{first.severity:9}{code:24}{len(more) + 1:>8,}  {example}"))
+    for name, program in PRODUCTS.items():
+        print(plain(f"open {out / name} {program}"))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())

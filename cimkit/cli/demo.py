@@ -9,14 +9,19 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Argument(help="Folder for the sample and its city.")] = Path(
-        "cimkit-demo"
-    ),
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for the sample and its city.")
+    ] = Path("cimkit-demo"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Build again over an earlier demo.")
     ] = False,
 ) -> None:
-    """Make the sample city from its seed and build it: OUT/sample becomes OUT/city."""
+    """Make the sample city from its seed and build it.
+
+    OUT/sample holds the files to begin with, OUT/city the city made of them.
+
+    Example: cimkit demo
+    """
     from cimkit.cli.build import run
     from cimkit.errors import StoreError
     from cimkit.sample import make_sample

@@ -12,7 +12,8 @@ from cimkit.cli.terminal import complain, plain, print_json
 
 def info(
     files: Annotated[
-        list[Path], typer.Argument(help="Vector, CSV, LAS or LAZ files, or city folders.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Vector, CSV, LAS, LAZ files; city folders."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -33,14 +34,16 @@ def info(
             facts.append(describe(path))
         except CimkitError as error:
             complain(error)
-            facts.append({"path": str(path), "error": str(error)})
             exit_code = error.exit_code
+            if as_json:
+                facts.append({"path": str(path), "error": str(error)})
     if as_json:
         print_json(facts)
     else:
         for fact in facts:
             _print_facts(fact)
-    raise typer.Exit(exit_code)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def _print_facts(facts: dict[str, Any], indent: str = "") -> None:
@@ -68,6 +71,6 @@ def _text(value: Any) -> str:
         return ", ".join(f"{name}: {_text(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(_text, value))
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
         return f"{value:,}"
     return str(value)

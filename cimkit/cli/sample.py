@@ -7,14 +7,26 @@ from typing import Annotated
 
 import typer
 
+from cimkit.cli.terminal import plain
+
 
 def sample(
-    out: Annotated[Path, typer.Argument(help="Folder to make.")],
-    buildings: Annotated[int, typer.Option(help="How many buildings.", min=1)] = 120,
-    seed: Annotated[int, typer.Option(help="Another seed, another neighbourhood.")] = 7,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    buildings: Annotated[
+        int, typer.Option(metavar="N", help="How many buildings.", min=1)
+    ] = 120,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="S", help="Another seed, another neighbourhood.", min=0),
+    ] = 7,
 ) -> None:
-    """Make an invented Chinese neighbourhood: footprints, LAZ, addresses, job file, truth."""
+    """Invent a Chinese neighbourhood to build: footprints, LAZ, addresses, truth.
+
+    The same arguments give the same files.
+
+    Example: cimkit sample sample --buildings 30 --seed 1
+    """
     from cimkit.sample import make_sample
 
     paths = make_sample(out, buildings=buildings, seed=seed)
-    print(f"{out}: build it with  cimkit build city --job {paths.job}")
+    print(plain(f"{out}: {buildings:,} buildings; cimkit build city --job {paths.job}"))

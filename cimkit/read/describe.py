@@ -69,7 +69,11 @@ def describe(path: str | Path) -> dict[str, Any]:
     ...     path = Path(folder, "doors.csv")
     ...     _ = path.write_text("门牌,标准地址,x,y\\n1,学院路1号,500000,3400000\\n", "utf-8")
     ...     facts = describe(path)
-    >>> facts["rows"], facts["as_addresses"]["address text"], facts["as_addresses"]["address id"]
+    >>> (
+    ...     facts["rows"],
+    ...     facts["as_addresses"]["address text"],
+    ...     facts["as_addresses"]["address id"],
+    ... )
     (1, '标准地址', None)
     """
     file = Path(path)
@@ -105,7 +109,7 @@ def _cloud(file: Path) -> dict[str, Any]:
         "format": f"{'LAZ' if header.compressed else 'LAS'} {header.version}, "
         f"point format {header.point_format}",
         "points": header.n_points,
-        "points_per_m2_of_box": round(header.n_points / area, 2) if area else None,
+        "points_per_m2": round(header.n_points / area, 2) if area else None,
         **_crs(cloud_crs(header), file),
         "bounds": _bounds(np.array([header.bounds])) if header.n_points else None,
         "heights": [round(header.low[2], 3), round(header.high[2], 3)],
@@ -152,26 +156,27 @@ def _layer(file: Path, name: str, kind: str, issues: list[Issue]) -> dict[str, A
         # Latin-1 decodes column names of any encoding; they are not used here.
         n = pyogrio.read_info(file, layer=name, encoding="ISO-8859-1")["features"]
     if not n or not kind:
-        return {"layer": name, "features": n, "geometry": kind or None}
+        return {"layer": name, "features": n, "geometry": {}}
     layer, found = open_layer(str(file), name, (kind,))
     issues += found
+    candidates = find_columns(layer.columns, AUTO, "building id", str(file))
+    geometry, values, found = read_layer(layer, candidates)
+    issues += found
+    types = _geometry_types(geometry)
     roles = {
         use: _roles(layer.columns, parts, file)
         for use, parts, kinds in (
             ("as_footprints", FOOTPRINT_ROLES, POLYGONS),
             ("as_addresses", ADDRESS_ROLES, POINTS),
         )
-        if any(part in kind for part in kinds)
+        if any(part in name for name in types for part in kinds)
     }
-    candidates = find_columns(layer.columns, AUTO, "building id", str(file))
-    geometry, values, found = read_layer(layer, candidates)
-    issues += found
     if "as_footprints" in roles:
         roles["as_footprints"]["building id"] = _first_usable(values, candidates, n)
     return {
         "layer": name,
         "features": n,
-        "geometry": _geometry_types(geometry),
+        "geometry": types,
         **_crs(layer.crs, file),
         "bounds": _bounds(shapely.bounds(geometry)),
         "text_encoding": layer.encoding or "utf-8",
@@ -205,9 +210,13 @@ def _crs(text: str, file: Path) -> dict[str, str | None]:
     if not text:
         return {"crs": None, "crs_name": None}
     crs = parse_crs(text, path=str(file))
-    code = text if text.startswith("EPSG:") else None
-    authority = crs.to_authority()
-    return {"crs": ":".join(authority) if authority else code, "crs_name": crs.name}
+    whole = crs.to_epsg()
+    parts = [whole] if whole else [part.to_epsg() for part in crs.sub_crs_list]
+    known = bool(parts) and all(parts)
+    return {
+        "crs": f"EPSG:{'+'.join(map(str, parts))}" if known else None,
+        "crs_name": crs.name,
+    }
 
 
 def _bounds(boxes: FloatArray) -> list[float] | None:

@@ -30,7 +30,7 @@ NOWHERE = (np.nan, np.nan)
 
 
 def addresses(names: Any, x: Any, y: Any, building_ref: Any = None) -> Addresses:
-    return Addresses(names, names, x, y, () if building_ref is None else building_ref)
+    return Addresses(names, names, x, y, np.array(building_ref or []))
 
 
 def linked(places: Any, refs: Any = None, **options: Any) -> Any:
