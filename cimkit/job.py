@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -136,6 +137,8 @@ class Job:
             raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
         if self.division and not (self.division.isdigit() and len(self.division) in (6, 9)):
             raise ParameterError(f"division: 6 or 9 digits, not {self.division!r}")
+        if self.as_of and not _is_date(self.as_of):
+            raise ParameterError(f"as_of: a date such as 2026-06-30, not {self.as_of!r}")
         if not (self.class_code.isdigit() and len(self.class_code) == 6):
             raise ParameterError(f"class_code: 6 digits, not {self.class_code!r}")
 
@@ -177,6 +180,13 @@ _RANGES = (
     ("workers", 0, 256),
     ("block_size", 50.0, 100_000.0),
 )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _typed(key: str, value: Any, default: Any) -> Any:

@@ -17,8 +17,8 @@ def check(
     what: Annotated[
         Path,
         typer.Argument(
-            metavar="CITY|TILESET|MODELS.city.jsonl",
-            help="City folder; tileset.json or its folder; CityJSONSeq file.",
+            metavar="CITY|TILESET|MODELS",
+            help="City folder; tileset.json or its folder; .city.jsonl file.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -13,14 +13,15 @@ from cimkit.cli.terminal import complain, plain, print_json
 def info(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Vector, CSV, LAS, LAZ files; city folders."),
+        typer.Argument(metavar="FILE", help="Vector, CSV, LAS, LAZ files; city folders."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what files hold and how a build would read them.
 
-    Kind, count, CRS, extent, text encoding, columns, and which column would be taken for which
-    role. A damaged file is named, the others are still shown; the exit code is 3 then.
+    Kind, counts, CRS, extent, text encoding, columns, and which column would be
+    taken for which role. A damaged file is named on stderr, and the others are
+    shown all the same; the exit code is 3 then.
 
     Example: cimkit info buildings.shp addresses.csv tiles/*.laz
     """

@@ -18,8 +18,8 @@ app = typer.Typer(
     name="cimkit",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 ok, 1 finished with ERROR issues, 2 usage, 3 input, 4 disk, 5 worker, "
-    "70 a fault of cimkit, 130 interrupted.",
+    epilog="Exit codes: 0 ok, 1 finished with ERROR issues, 2 usage, 3 input, 4 disk, "
+    "5 worker, 70 a fault of cimkit, 130 interrupted.",
 )
 
 for command in (demo, info, build, check, sample):
@@ -49,4 +49,5 @@ def options(
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app()
+    with explained():
+        app()

@@ -21,8 +21,8 @@ EXIT_DISK, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_PIPE = 4, 70, 130, 141
 def explained() -> Iterator[None]:
     """Turn what goes wrong inside into one line on stderr and an exit code.
 
-    Around each command, not around all: typer would handle an interrupt and a closed pipe in its
-    own way.
+    Around each command and around typer: inside a command, typer itself would catch an
+    interrupt and a closed pipe.
     """
     try:
         try:
@@ -36,10 +36,11 @@ def explained() -> Iterator[None]:
         _say("interrupted; what stood in the output folder is untouched")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(EXIT_PIPE)
     except OSError as error:
         complain(error)
+        _drop_output()
         sys.exit(EXIT_DISK)
     except typer.Exit:
         raise
@@ -57,12 +58,12 @@ def complain(error: Exception) -> None:
 
 
 def plain(text: str) -> str:
-    """Text in which control characters are written out, as in ``repr``.
+    r"""Text in which control characters are written out, as in ``repr``.
 
     Examples
     --------
-    >>> plain("建筑\\x1b[2J\\n")
-    '建筑\\\\x1b[2J\\\\n'
+    >>> print(plain("建筑\x1b[2J\n"))
+    建筑\x1b[2J\n
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -70,6 +71,11 @@ def plain(text: str) -> str:
 def print_json(value: Any) -> None:
     """JSON on stdout, in ASCII: valid whatever the encoding of the terminal or the pipe."""
     print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def _drop_output() -> None:
+    """Send what stdout still holds nowhere: it cannot be written, and would fail at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

@@ -41,7 +41,7 @@ ADDRESS_ROLES = ("address id", "address text", "building")
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """Facts of a vector file, a CSV table, a LAS or LAZ file, or a city folder.
+    r"""Facts of a vector file, a CSV table, a LAS or LAZ file, or a city folder.
 
     Geometries and rows are read to the end, so that damage shows; of a point cloud only the
     header is. Of attributes only the columns that a build would take are read.
@@ -67,14 +67,10 @@ def describe(path: str | Path) -> dict[str, Any]:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "doors.csv")
-    ...     _ = path.write_text("门牌,标准地址,x,y\\n1,学院路1号,500000,3400000\\n", "utf-8")
+    ...     _ = path.write_text("门牌,标准地址,x,y\n1,学院路1号,500000,3400000\n", "utf-8")
     ...     facts = describe(path)
-    >>> (
-    ...     facts["rows"],
-    ...     facts["as_addresses"]["address text"],
-    ...     facts["as_addresses"]["address id"],
-    ... )
-    (1, '标准地址', None)
+    >>> facts["rows"], facts["as_addresses"]["address text"]
+    (1, '标准地址')
     """
     file = Path(path)
     if file.is_dir():

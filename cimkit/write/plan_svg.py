@@ -35,6 +35,9 @@ DOT, GREY = "#111820", "#a3adb6"
 SEQUENCE = ("#c6dbe9", "#93bfdb", "#5b9bc5", "#3274a6", "#1d4e7e", "#0d2c54")
 """Light to dark blue: also ordered for colour-blind readers and on a grey printer."""
 
+APART_MAX = 1500
+"""Footprints between which a light line is drawn; more are too small on the page for it."""
+
 VERTICES_MAX = 60_000
 """Above this, cells stand for outlines: 60,000 vertices are half a megabyte of path."""
 DOTS_MAX = 15_000
@@ -112,9 +115,10 @@ def draw_plan(
     frame = _frame(footprints, width)
     group, entries = _groups(footprints, values, unit, colours)
     aggregated = len(footprints.xy) > VERTICES_MAX
+    apart = len(footprints) <= APART_MAX
     shapes = (_cells if aggregated else _outlines)(footprints, frame, group, len(entries))
     drawn = [
-        element("path", d=data, fill=colour, stroke=colour)
+        element("path", d=data, fill=colour, stroke=PAPER if apart else colour)
         for (colour, _), data in zip(entries, shapes, strict=True)
         if data
     ]
@@ -139,7 +143,7 @@ def draw_plan(
 
 
 def _map(frame: _Frame, drawn: list[Markup]) -> Markup:
-    """Paths on a light ground; the thin outline keeps small buildings visible."""
+    """Paths on a light ground; their thin outline parts neighbours, or fattens small dots."""
     place = {"x": frame.margin, "y": frame.top}
     ground = element("rect", **place, width=frame.width, height=frame.height, fill="#f4f6f8")
     shapes = element(
