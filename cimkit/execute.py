@@ -35,8 +35,8 @@ def silent(phase: str, done: int, total: int) -> None:
 class _Process(SpawnProcess):
     """A spawned process that does not run the caller's script again.
 
-    Python would do so to find functions that the script defines; ours are in cimkit. A GIS script
-    without ``if __name__ == "__main__"`` would otherwise start itself over and over.
+    Python would do so to find functions that the script defines; ours are in cimkit. A GIS
+    script without ``if __name__ == "__main__"`` would otherwise start itself over and over.
     """
 
     @staticmethod

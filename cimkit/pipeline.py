@@ -36,7 +36,7 @@ from cimkit.steps.ground import Bounds, fill_terrain, fitting_cell
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.lod import HeightRules
 from cimkit.steps.tile import tile
-from cimkit.tables import Addresses, Footprints, Issue, Links, TileTree, sort_issues
+from cimkit.tables import Addresses, Issue, Links, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.placement import Placement

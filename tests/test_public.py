@@ -12,8 +12,10 @@ import cimkit
 from cimkit.read.job import read_job
 from tests.conftest import ROOT
 
-HEAVY = (
-    "numpy numba shapely geopandas pandas pyogrio laspy rasterio pyproj trimesh scipy".split()
+HEAVY = [
+    *("numpy", "numba", "shapely", "geopandas", "pandas", "pyogrio", "laspy", "rasterio"),
+    *("pyproj", "trimesh", "scipy"),
+]
 )
 
 

@@ -33,7 +33,7 @@ def explained() -> Iterator[None]:
         complain(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted; what stood in the output folder is untouched")
+        _say("interrupted; no city was left half written")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         _drop_output()
@@ -74,7 +74,7 @@ def print_json(value: Any) -> None:
 
 
 def _drop_output() -> None:
-    """Send what stdout still holds nowhere: it cannot be written, and would fail at the exit."""
+    """Send what stdout still holds nowhere: at the exit it would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -24,8 +24,8 @@ def kernels_are_compiled() -> bool:
 def warm_up(_: object = None) -> None:
     """Call every kernel of a build once on a few numbers.
 
-    Processes that compile the same kernel at the same time waste their time, and numba's cache is
-    not safe then (numba issues 4807 and 10128).
+    Processes that compile the same kernel at the same time waste their time, and numba's cache
+    is not safe then (numba issues 4807 and 10128).
     """
     x = y = z = np.array([0.5, 1.5, 9.0])
     one = Footprints.from_polygons(["a"], [shapely.box(0, 0, 2, 2)])
