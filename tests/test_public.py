@@ -16,7 +16,6 @@ HEAVY = [
     *("numpy", "numba", "shapely", "geopandas", "pandas", "pyogrio", "laspy", "rasterio"),
     *("pyproj", "trimesh", "scipy"),
 ]
-)
 
 
 def test_public_names_resolve_and_are_few():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,9 @@ from cimkit.cli.terminal import plain, print_json
 
 if TYPE_CHECKING:
     from cimkit.tables import Issue
+
+SHOWN = 10
+"""Lines for one code: a missing tile is followed by each of its buildings."""
 
 
 def check(
@@ -32,16 +36,25 @@ def check(
     from cimkit.tables import sort_issues
 
     issues = sort_issues(_findings(what))
+    errors = sum(issue.severity == "ERROR" for issue in issues)
     if as_json:
         print_json([issue._asdict() for issue in issues])
     else:
-        for issue in issues:
-            place = f"{issue.table} {issue.id}".rstrip()
-            print(plain(f"{issue.severity:9}{issue.code:28}{place}: {issue.message}"))
-        errors = sum(issue.severity == "ERROR" for issue in issues)
+        _print_issues(issues)
         print(plain(f"{what}: {errors:,} errors, {len(issues) - errors:,} other findings"))
-    if any(issue.severity == "ERROR" for issue in issues):
+    if errors:
         raise typer.Exit(1)
+
+
+def _print_issues(issues: list[Issue]) -> None:
+    """Print the first of each code, a line each."""
+    for code, group in groupby(issues, key=lambda issue: issue.code):
+        found = list(group)
+        for issue in found[:SHOWN]:
+            place = f"{issue.table} {issue.id}".rstrip()
+            print(plain(f"{issue.severity:9}{code:28}{place}: {issue.message}"))
+        if len(found) > SHOWN:
+            print(f"{found[0].severity:9}{code:28}{len(found) - SHOWN:,} more: see --json")
 
 
 def _findings(what: Path) -> list[Issue]:
@@ -69,11 +82,10 @@ def _findings(what: Path) -> list[Issue]:
 
 
 def _city_findings(folder: Path) -> list[Issue]:
-    """Findings of all checks; where a part cannot be read, at least those of the sums."""
+    """Findings of all checks; where damage keeps one from reading, at least those of the sums."""
     from cimkit.check.city import _check_files, check_city
     from cimkit.check.solids import check_solids
     from cimkit.check.tileset import check_tileset
-    from cimkit.errors import InputError
     from cimkit.read.city import open_city
     from cimkit.read.tileset import read_tileset
     from cimkit.tables import Issue
@@ -88,6 +100,9 @@ def _city_findings(folder: Path) -> list[Issue]:
             *check_solids(models),
             *check_tileset(contents),
         ]
-    except InputError as error:
-        unreadable = Issue("ERROR", "FILE_UNREADABLE", "city", "", str(error))
-        return [unreadable, *_check_files(city.manifest["files"], sums)]
+    except Exception as error:
+        damage = _check_files(city.manifest["files"], sums)
+        if not damage:
+            raise
+        message = f"{type(error).__name__}: {error}"
+        return [*damage, Issue("ERROR", "FILE_UNREADABLE", "city", "", message)]
