@@ -26,7 +26,8 @@ lock: $(READY)
 		--no-annotate --extra test --extra dev pyproject.toml -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
+	@echo "Installing the locked dependencies into .venv; about a minute, once."
+	@$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.read.points import check_cloud_crs, find_clouds
+from cimkit.read.shapefile import shapefile_parts
 from cimkit.steps.clean import clean
 from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
@@ -76,12 +78,15 @@ def input_files(
     job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
 ) -> list[InputFile]:
     """Name, size and fingerprint of each input, in an order of their own."""
-    files = [_file(job.footprints, "footprints", {"features": inputs.balances[0].in_count})]
+    files = _files(job.footprints, "footprints", {"features": inputs.balances[0].in_count})
     if job.addresses and inputs.addresses is not None:
-        files.append(_file(job.addresses, "addresses", {"addresses": len(inputs.addresses)}))
+        files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
     clouds = [
-        _file(str(h.path), "points", {"points": h.n_points, **classes.get(str(h.path), {})})
+        file
         for h in inputs.headers
+        for file in _files(
+            str(h.path), "points", {"points": h.n_points, **classes.get(str(h.path), {})}
+        )
     ]
     return files + sorted(clouds, key=lambda file: (file.name, file.sha256))
 
@@ -132,8 +137,16 @@ def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue])
     return Balance("footprints", n_read + counts.get("COORD_OUTSIDE", 0), parts)
 
 
-def _file(path: str, kind: str, counts: dict[str, int]) -> InputFile:
-    import os
-
-    name = os.path.basename(path.rstrip("/"))  # noqa: PTH119  (pathlib stays in read/ and write/)
-    return InputFile(name, kind, os.path.getsize(path), file_sha256(path), counts)  # noqa: PTH202
+def _files(path: str, kind: str, counts: dict[str, int]) -> list[InputFile]:
+    """The file and, where it is a Shapefile, its other parts."""
+    parts = [path, *shapefile_parts(path)]
+    return [
+        InputFile(
+            os.path.basename(part),  # noqa: PTH119  (pathlib stays in read/ and write/)
+            kind,
+            os.path.getsize(part),  # noqa: PTH202
+            file_sha256(part),
+            counts if part == path else {},
+        )
+        for part in parts
+    ]

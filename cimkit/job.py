@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -191,8 +192,10 @@ def _is_date(text: str) -> bool:
 
 def _typed(key: str, value: Any, default: Any) -> Any:
     """The value in the type of the field's default, or an error that says what is expected."""
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
     if isinstance(default, tuple):
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        items = tuple(os.fspath(v) if isinstance(v, os.PathLike) else v for v in items)
         kind = int if default and isinstance(default[0], int) else str
         if not all(isinstance(item, kind) for item in items):
             raise ParameterError(f"{key}: a list of {kind.__name__} expected, not {value!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,11 @@ def test_a_wrong_value_is_refused_in_words(change, words):
 def test_numbers_and_lists_are_taken_as_toml_writes_them():
     job = Job.from_mapping({**GOOD, "undulation": -15, "points": "tiles", "lod": ["1.2"]})
     assert (job.undulation, job.points, job.lod) == (-15.0, ("tiles",), ("1.2",))
+
+
+def test_paths_may_be_path_objects():
+    job = Job.from_mapping({**GOOD, "footprints": Path("a.shp"), "points": [Path("tiles")]})
+    assert (job.footprints, job.points) == ("a.shp", ("tiles",))
 
 
 def test_every_field_is_documented():

@@ -151,6 +151,12 @@ def test_every_balance_adds_up(sample):
     ]
 
 
+def test_every_part_of_a_shapefile_is_in_the_manifest(sample):
+    _, _, city = sample
+    names = [file["name"] for file in city.manifest["inputs"] if file["kind"] == "footprints"]
+    assert sorted(names) == [f"footprints.{end}" for end in ("dbf", "prj", "shp", "shx")]
+
+
 def test_tables_come_back(sample):
     paths, job, city = sample
     assert len(city.footprints) == len(city.buildings) == len(city.models()) == 40
@@ -241,6 +247,7 @@ def test_without_a_cloud_heights_come_from_storeys(tmp_path):
     assert city.buildings.height.tolist() == [9.0, 12.0, 18.0]
     assert set(city.buildings.height_source) == {"floors"}
     assert city.terrain is None
+    assert len(city.addresses) == len(city.links) == 0
     assert findings(city) == []
 
 

@@ -71,6 +71,8 @@ def _findings(what: Path) -> list[Issue]:
         return check_tileset(read_tileset(what))
     if what.suffix == ".jsonl":
         lods = lods_of(what)
+        if not lods:
+            raise InputError("holds no solids", path=str(what))
         return [issue for lod in lods for issue in check_solids(read_models(what, lod=lod))]
     raise InputError(
         "is neither a city folder, a tileset nor CityJSONSeq models"
@@ -82,7 +84,7 @@ def _findings(what: Path) -> list[Issue]:
 
 
 def _city_findings(folder: Path) -> list[Issue]:
-    """Findings of all checks; where damage keeps one from reading, at least those of the sums."""
+    """Findings of all checks; where damage keeps one from reading, those of the sums."""
     from cimkit.check.city import _check_files, check_city
     from cimkit.check.solids import check_solids
     from cimkit.check.tileset import check_tileset

@@ -28,7 +28,7 @@ def explained() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()  # a full disk or a closed pipe must show here, not at the exit
+            _flush()
     except CimkitError as error:
         complain(error)
         sys.exit(error.exit_code)
@@ -36,11 +36,9 @@ def explained() -> Iterator[None]:
         _say("interrupted; no city was left half written")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        _drop_output()
         sys.exit(EXIT_PIPE)
     except OSError as error:
         complain(error)
-        _drop_output()
         sys.exit(EXIT_DISK)
     except typer.Exit:
         raise
@@ -73,9 +71,13 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
-def _drop_output() -> None:
-    """Send what stdout still holds nowhere: at the exit it would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush() -> None:
+    """Let a full disk or a closed pipe show now: at the exit it would be a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _say(text: str) -> None:

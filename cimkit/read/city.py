@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyogrio
 import rasterio
 
@@ -77,6 +78,8 @@ class City:
     @cached_property
     def addresses(self) -> Addresses:
         """Addresses, with or without a place."""
+        if not self.counts["addresses"]:
+            return Addresses.empty(self.crs)
         frame = self._layer("addresses")
         return Addresses(
             frame["address_id"],
@@ -91,8 +94,13 @@ class City:
     @cached_property
     def links(self) -> Links:
         """Pairs of building and address, and the addresses without one."""
-        pairs, addresses = self._layer("links"), self._layer("addresses")
-        without = addresses[addresses["link_state"] == "unlinked"]
+        pairs, without = (
+            self._layer("links"),
+            pd.DataFrame(columns=["address_id", "link_reason"]),
+        )
+        if self.counts["addresses"]:
+            addresses = self._layer("addresses")
+            without = addresses[addresses["link_state"] == "unlinked"]
         return Links(
             pairs["building_id"],
             pairs["address_id"],

@@ -10,6 +10,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyproj
 from pyproj import CRS, Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_crs_info
@@ -248,8 +249,16 @@ def looks_like_degrees(xy: FloatArray) -> bool:
 
 
 def _transform(xy: FloatArray, source: CRS, target: CRS) -> FloatArray:
-    """Coordinates through PROJ, in lists: an array of one is taken for a number there."""
-    transformer = Transformer.from_crs(source, target, always_xy=True)
+    """Coordinates through PROJ, without its network, so that no download changes a result.
+
+    In lists, because it takes an array of one for a number.
+    """
+    networked = pyproj.network.is_network_enabled()  # type: ignore[attr-defined]
+    pyproj.network.set_network_enabled(active=False)  # type: ignore[attr-defined]
+    try:
+        transformer = Transformer.from_crs(source, target, always_xy=True)
+    finally:
+        pyproj.network.set_network_enabled(active=networked)  # type: ignore[attr-defined]
     return np.column_stack(transformer.transform(xy[:, 0].tolist(), xy[:, 1].tolist()))
 
 

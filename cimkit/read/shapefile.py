@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import codecs
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from cimkit.errors import EncodingError, FormatError
+from cimkit.tables._columns import BoolArray
 from cimkit.tables.issue import Issue
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cimkit.tables._columns import BoolArray
 
 _HEADER_BYTES = 100
 _NULL_SHAPE_BYTES = 4
@@ -66,6 +62,19 @@ def check_parts(path: Path) -> BoolArray:
             hint="Its parts belong to different files, or one is damaged: copy them again.",
         )
     return np.asarray(records[:, 1] > _NULL_SHAPE_BYTES)
+
+
+def shapefile_parts(path: str) -> list[str]:
+    """The other files that a Shapefile is read from, sorted; none for other formats."""
+    shp = Path(path)
+    if shp.suffix.lower() != ".shp":
+        return []
+    suffixes = (".cpg", ".dbf", ".prj", ".shx")
+    return [
+        str(part)
+        for part in sorted(shp.parent.iterdir())
+        if any(_is_part(part, shp, suffix) for suffix in suffixes)
+    ]
 
 
 def text_encoding(path: Path) -> tuple[str, list[Issue]]:

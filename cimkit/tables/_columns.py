@@ -89,13 +89,14 @@ def ragged_index(starts: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def describe(table: object, n: int, crs: str, bounds: tuple[float, ...] | None) -> str:
-    """One line for `repr`: count, CRS, bounds, memory."""
+    """One line for `repr`: count, CRS, bounds (where the table has a place), memory."""
     arrays = [getattr(table, name) for name in getattr(table, "__slots__", ())]
     size = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-    box = "empty" if bounds is None else " ".join(f"{value:.1f}" for value in bounds)
-    return (
-        f"{type(table).__name__}({n:,} rows, {crs or 'no CRS'}, [{box}], {size / 1e6:.1f} MB)"
-    )
+    place = ""
+    if hasattr(table, "crs"):
+        box = "empty" if bounds is None else " ".join(f"{value:.1f}" for value in bounds)
+        place = f"{crs or 'no CRS'}, [{box}], "
+    return f"{type(table).__name__}({n:,} rows, {place}{size / 1e6:.1f} MB)"
 
 
 def _check_length(name: str, column: NDArray[Any], n: int | None) -> None:

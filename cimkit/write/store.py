@@ -57,6 +57,7 @@ class Staging:
         self.out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve() would follow a link)
         self.folder = self.out.with_name(f".{self.out.name}.staging")
         self.work = self.out.with_name(f".{self.out.name}.work")
+        self._old = self.out.with_name(f".{self.out.name}.old")
         self._overwrite = overwrite
         self._lock: IO[str] | None = None
 
@@ -65,12 +66,16 @@ class Staging:
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
+            self._finish_commit()
             for folder in (self.folder, self.work):
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
         except OSError as error:
             self._release()
             raise _disk_error(error, self.out) from error
+        except StoreError:
+            self._release()
+            raise
         return self
 
     def __exit__(
@@ -114,11 +119,10 @@ class Staging:
         if not self.out.exists():
             self.folder.rename(self.out)
         elif not _exchange(self.folder, self.out):
-            old = self.out.with_name(f".{self.out.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            self.out.rename(old)
+            shutil.rmtree(self._old, ignore_errors=True)
+            self.out.rename(self._old)
             self.folder.rename(self.out)
-            old.rename(self.folder)
+            shutil.rmtree(self._old)
         _sync(self.out.parent)
 
     def _check_output(self) -> None:
@@ -136,6 +140,13 @@ class Staging:
                 f"{self.out}: is not a city of cimkit (it holds no {MANIFEST}) and is not "
                 "replaced. Name another folder."
             )
+
+    def _finish_commit(self) -> None:
+        """After a death between the two renames of `commit`: bring the old city back."""
+        if self._old.exists() and not self.out.exists():
+            self._old.rename(self.out)
+            self._check_output()
+        shutil.rmtree(self._old, ignore_errors=True)
 
     def _take_lock(self) -> None:
         """Keep a lock file open; the system frees it when the process ends, however it ends."""

@@ -107,6 +107,15 @@ def test_the_scraps_of_a_killed_build_do_not_get_into_the_next(tmp_path):
     assert names(tmp_path / "city") == ["manifest.json", "tiles"]
 
 
+def test_a_death_between_two_renames_is_mended_by_the_next_start(tmp_path):
+    make_city(tmp_path / "city")
+    (tmp_path / "city").rename(tmp_path / ".city.old")
+    with pytest.raises(StoreError, match="--overwrite"):
+        make_city(tmp_path / "city", b"two")
+    assert names(tmp_path) == ["city"]
+    assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
+
+
 def test_a_full_disk_says_so_and_spares_the_old(tmp_path):
     make_city(tmp_path / "city")
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk/file")

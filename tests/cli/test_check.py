@@ -1,0 +1,131 @@
+"""``cimkit check``: a sound city passes, every damage is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+
+def flip(path: Path, at: int) -> None:
+    """Change one byte."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x15
+    path.write_bytes(data)
+
+
+def change_feature(path: Path, change) -> None:
+    """Change the first building of a CityJSONSeq file."""
+    header, first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    feature = json.loads(first)
+    change(feature)
+    text = json.dumps(feature, ensure_ascii=False) + "\n"
+    path.write_text("".join([header, text, *rest]), encoding="utf-8")
+
+
+def move_vertex(feature) -> None:
+    """A roof corner of one building, half a metre aside."""
+    top = max(feature["vertices"], key=lambda xyz: xyz[2])
+    top[2] += 500
+
+
+def drop_face(feature) -> None:
+    """Take away one wall."""
+    for thing in feature["CityObjects"].values():
+        for geometry in thing.get("geometry", ()):
+            if geometry["type"] == "Solid":
+                geometry["boundaries"][0].pop()
+                geometry["semantics"]["values"][0].pop()
+
+
+def findings(said) -> dict[str, set[str]]:
+    """Identifiers of each code."""
+    found: dict[str, set[str]] = {}
+    for issue in json.loads(said.out):
+        found.setdefault(issue["code"], set()).add(issue["id"])
+    return found
+
+
+def test_a_sound_city_passes(run, built) -> None:
+    for what in (built, built / "tiles", built / "tiles/tileset.json"):
+        assert run("check", what) == (0, f"{what}: 0 errors, 0 other findings\n", "")
+    said = run("check", built / "models.city.jsonl", "--json")
+    assert (said.code, json.loads(said.out)) == (0, [])
+
+
+def test_a_changed_byte_of_the_tables_is_named(run, city) -> None:
+    data = (city / "city.gpkg").read_bytes()
+    flip(city / "city.gpkg", data.index("学院".encode()) if "学院".encode() in data else -1)
+    said = run("check", city, "--json")
+    assert said.code == 1
+    assert findings(said)["FILE_CHANGED"] == {"city.gpkg"}
+
+
+@pytest.mark.parametrize("size", [0, 50, 60_000])
+def test_tables_that_cannot_be_read_are_named(run, city, size) -> None:
+    os.truncate(city / "city.gpkg", size)
+    said = run("check", city, "--json")
+    assert said.code == 1
+    assert findings(said)["FILE_CHANGED"] == {"city.gpkg"}
+    assert "FILE_UNREADABLE" in findings(said)
+
+
+def test_a_deleted_tile_is_named(run, city) -> None:
+    tile = next((city / "tiles").glob("*.glb"))
+    tile.unlink()
+    found = findings(run("check", city, "--json"))
+    assert found["FILE_MISSING"] == {f"tiles/{tile.name}"}
+    assert found["TILE_CONTENT_MISSING"] == {tile.name}
+    assert len(found["TILE_MISSING"]) == 12
+    said = run("check", city)
+    assert said.code == 1
+    assert re.search(r"FILE_MISSING +city tiles/", said.out)
+    assert re.search(r"TILE_MISSING +2 more: see --json", said.out)
+    assert said.out.splitlines()[-1].endswith("14 errors, 0 other findings")
+    said = run("check", city / "tiles")
+    assert said.code == 1
+    assert "TILE_CONTENT_MISSING" in said.out
+
+
+def test_a_changed_tile_is_named(run, city) -> None:
+    tile = next((city / "tiles").glob("*.glb"))
+    flip(tile, 6000)
+    said = run("check", city / "tiles", "--json")
+    assert said.code == 1
+    assert findings(said)["TILE_CONTENT_BROKEN"] == {tile.name}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [(move_vertex, "SOLID_FACE_NOT_PLANAR"), (drop_face, "SOLID_NOT_CLOSED")],
+)
+def test_a_changed_solid_is_named(run, city, change, code) -> None:
+    models = city / "models.city.jsonl"
+    change_feature(models, change)
+    said = run("check", models, "--json")
+    assert said.code == 1
+    assert findings(said)[code] == {"B0001"}
+    said = run("check", city, "--json")
+    assert said.code == 1
+    assert findings(said)[code] == {"B0001"}
+    assert findings(said)["FILE_CHANGED"] == {"models.city.jsonl"}
+
+
+def test_an_unknown_file_is_named(run, city) -> None:
+    (city / "notes\x1b[2J.txt").write_text("mine")
+    said = run("check", city)
+    assert said.code == 0  # a warning: nothing of the city is wrong
+    assert r"notes\x1b[2J.txt: lies in the folder, but not in the manifest" in said.out
+    assert said.out.splitlines()[-1].endswith("0 errors, 1 other findings")
+
+
+@pytest.mark.parametrize("name", ["nothing", "footprints.shp", "models.city.jsonl", "."])
+def test_what_is_no_product_is_refused(run, sample, tmp_path, name) -> None:
+    (tmp_path / "footprints.shp").write_bytes((sample.parent / "footprints.shp").read_bytes())
+    (tmp_path / "models.city.jsonl").write_text('{"type": "CityJSON"}\n')
+    said = run("check", tmp_path / name)
+    assert (said.code, said.out) == (3, "")
+    assert said.err.startswith(f"cimkit: InputError: {tmp_path / name}: ")
