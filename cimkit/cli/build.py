@@ -161,7 +161,7 @@ def show(city: City, out: Path) -> None:
         of_code.setdefault(issue.code, []).append(issue)
     for code, (first, *more) in of_code.items():
         example = f"{first.id}: {first.message}" if first.id else first.message
-        print(plain(f"{first.severity:9}{code:24}{len(more) + 1:>8,}  {example}"))
+        print(plain(f"{first.severity:9}{code:28}{len(more) + 1:>8,}  {example}"))
     for name, program in PRODUCTS.items():
         print(plain(f"open {out / name} {program}"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -49,5 +51,9 @@ def options(
 
 def main() -> None:
     """Run the command that the arguments name."""
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a terminal may know fewer letters than a file
+        sys.stdout.reconfigure(errors="backslashreplace")
     with explained():
         app()

@@ -120,10 +120,9 @@ def _table(file: Path) -> dict[str, Any]:
     xy = np.empty((0, 2))
     if roles["x"] and roles["y"]:
         xy = np.column_stack([numbers(values[roles["x"]]), numbers(values[roles["y"]])])
-    issues += found
-    if len(xy) and looks_like_degrees(xy):
-        message = "x and y look like degrees: state their CRS with --addresses-crs"
-        issues.append(Issue("INFO", "COORD_DEGREES", "addresses", "", message))
+    notes = _notes(issues + found)
+    if looks_like_degrees(xy):
+        notes.append("x and y look like degrees: state their CRS with --addresses-crs")
     return {
         "kind": "table",
         "text_encoding": table.encoding,
@@ -132,7 +131,7 @@ def _table(file: Path) -> dict[str, Any]:
         "bounds": _bounds(np.hstack([xy, xy])),
         "columns": list(table.columns),
         "as_addresses": roles,
-        "notes": _notes(issues),
+        "notes": notes,
     }
 
 
@@ -165,7 +164,7 @@ def _layer(file: Path, name: str, kind: str, issues: list[Issue]) -> dict[str, A
             ("as_footprints", FOOTPRINT_ROLES, POLYGONS),
             ("as_addresses", ADDRESS_ROLES, POINTS),
         )
-        if any(part in name for name in types for part in kinds)
+        if any(part in found_type for found_type in types for part in kinds)
     }
     if "as_footprints" in roles:
         roles["as_footprints"]["building id"] = _first_usable(values, candidates, n)
@@ -202,17 +201,18 @@ def _geometry_types(geometry: NDArray[Any]) -> dict[str, int]:
 
 
 def _crs(text: str, file: Path) -> dict[str, str | None]:
-    """Code of a CRS, as ``--crs`` takes it, and its name."""
+    """Code of a CRS as it is stated, in the form of ``--crs``, and its name."""
     if not text:
         return {"crs": None, "crs_name": None}
-    crs = parse_crs(text, path=str(file))
-    whole = crs.to_epsg()
-    parts = [whole] if whole else [part.to_epsg() for part in crs.sub_crs_list]
-    known = bool(parts) and all(parts)
-    return {
-        "crs": f"EPSG:{'+'.join(map(str, parts))}" if known else None,
-        "crs_name": crs.name,
-    }
+    stated = parse_crs(text, path=str(file)).to_json_dict()
+    parts = [stated] if "id" in stated else stated.get("components", [])
+    codes = [str(part["id"]["code"]) for part in parts if _is_epsg(part)]
+    whole = bool(codes) and len(codes) == len(parts)
+    return {"crs": f"EPSG:{'+'.join(codes)}" if whole else None, "crs_name": stated["name"]}
+
+
+def _is_epsg(part: dict[str, Any]) -> bool:
+    return bool(part.get("id", {}).get("authority") == "EPSG")
 
 
 def _bounds(boxes: FloatArray) -> list[float] | None:

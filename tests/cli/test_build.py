@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ from cimkit.read.job import read_job
 
 
 @pytest.fixture
-def told(monkeypatch, built) -> dict:
+def told(monkeypatch, built) -> dict[str, Any]:
     """What the command hands to the library, which does not build here."""
-    told: dict = {}
+    told: dict[str, Any] = {}
 
     def build(out, job, *, overwrite, progress):
         told.update(out=out, job=job, overwrite=overwrite)

@@ -124,14 +124,24 @@ def test_what_acts_on_a_terminal_is_written_out(run) -> None:
     assert r"city\x1b[2J\nERROR \u202e退" in said.err
 
 
+def test_a_terminal_that_knows_no_chinese_gets_escapes(sample: Path) -> None:
+    done = subprocess.run(
+        [*CIMKIT, "info", str(sample.parent / "addresses.csv")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"address text: \u6807\u51c6\u5730\u5740" in done.stdout
+
+
 def test_a_closed_pipe_is_silent(sample: Path) -> None:
-    """As with ``| head``; enough output that the pipe is full before its end."""
+    """As with ``| head``."""
     read, write = os.pipe()
     os.close(read)
-    files = [str(sample.parent / "addresses.csv")] * 3
-    done = subprocess.run(
-        [*CIMKIT, "info", *files], stdout=write, stderr=subprocess.PIPE, text=True, check=False
-    )
+    command = [*CIMKIT, "info", str(sample.parent / "addresses.csv")]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
