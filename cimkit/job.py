@@ -127,7 +127,7 @@ class Job:
             raise ParameterError("undulation and ellipsoidal exclude each other: give one")
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise ParameterError(f"{name}: must lie in [{low:g}, {high:g}], not {value}")
         if self.on_duplicate not in ("suffix", "error"):
             raise ParameterError(
@@ -171,6 +171,7 @@ class Job:
 
 _RANGES = (
     ("address_accuracy_m", 0.0, 1000.0),
+    ("undulation", -200.0, 200.0),
     ("storey_height", 1.0, 20.0),
     ("default_height", 0.5, 1000.0),
     ("roof_quantile", 0.0, 1.0),

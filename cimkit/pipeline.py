@@ -86,8 +86,9 @@ def build(
         Staging(out, overwrite=overwrite) as staging,
         started(job.workers, progress) as workers,
     ):
-        inputs = read_inputs(job)
         register = job.register or f"{staging.out}.register.gpkg"
+        staging.keep_out(register)
+        inputs = read_inputs(job)
         known = read_register(register, job.crs)
         encoding = encode(inputs.footprints, known, **_division(job))
         clock.lap("read")

@@ -13,6 +13,7 @@ import numpy as np
 from cimkit.blocks import Block, BlockResult, Decoded, MadeTile
 from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
+from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.encode import Encoding
 from cimkit.steps.reconstruct.lod import find_roof_classes
 from cimkit.tables import (
@@ -242,7 +243,7 @@ def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
     buildings = city.made.buildings
     return _json(
         {
-            "format": "cimkit city 1",
+            "format": CITY_FORMAT,
             "as_of": city.job.as_of or None,
             "inputs": [dataclasses.asdict(file) for file in facts.inputs],
             "parameters": facts.parameters,

@@ -23,6 +23,8 @@ GOOD = {"footprints": "a.gpkg", "crs": "EPSG:4546+5737"}
         ({"undulation": "high"}, "undulation: float expected"),
         ({"points": [1]}, "points: a list of str"),
         ({"ground_classes": ["2"]}, "ground_classes: a list of int"),
+        ({"undulation": 1e9}, r"undulation: must lie in \[-200, 200\]"),
+        ({"undulation": float("nan")}, "undulation: must lie"),
         ({"undulation": 1.0, "ellipsoidal": True}, "exclude each other"),
         ({"storey_height": -3}, r"storey_height: must lie in \[1, 20\]"),
         ({"roof_quantile": float("nan")}, "roof_quantile"),

@@ -237,6 +237,20 @@ def test_building_again_keeps_the_codes_and_a_new_building_gets_a_new_one(tmp_pa
     assert again["new"] not in codes.values()
 
 
+def test_a_register_inside_the_city_is_refused(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    with pytest.raises(StoreError, match="beside"):
+        build(tmp_path / "city", keys, register=str(tmp_path / "city" / "codes.gpkg"))
+    assert not (tmp_path / "city").exists()
+
+
+@pytest.mark.parametrize("manifest", ["{}", "[]", "{", '{"format": "cimkit city 9"}'])
+def test_a_folder_that_is_no_city_is_not_opened(tmp_path, manifest):
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(InputError, match="is no city"):
+        cimkit.open_city(tmp_path)
+
+
 def test_without_a_cloud_heights_come_from_storeys(tmp_path):
     keys = {
         k: v

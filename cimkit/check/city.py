@@ -35,13 +35,13 @@ def check_city(
         ``MODEL_MISSING``, ``TILE_MISSING``, ``CODE_REPEATED``.
     """
     return [
-        *_check_files(manifest["files"], sums),
+        *check_files(manifest["files"], sums),
         *_check_balances(manifest["balances"]),
         *_check_buildings(buildings, models, tiles),
     ]
 
 
-def _check_files(
+def check_files(
     promised: Mapping[str, Any], sums: Mapping[str, Mapping[str, int | str]]
 ) -> list[Issue]:
     """Every promised file with its promised bytes, and no other."""

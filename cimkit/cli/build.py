@@ -140,10 +140,12 @@ def run(
     from cimkit.cli.progress import Lines
     from cimkit.job import Job
     from cimkit.read.job import read_job
+    from cimkit.write.store import check_output
 
     values = {**(read_job(job_file) if job_file else {}), **keys}
     job = Job.from_mapping(values)
     if dry_run:
+        check_output(out, overwrite=overwrite)
         print_json(pipeline.plan(job))
         return
     city = pipeline.build(out, job, overwrite=overwrite, progress=Lines())

@@ -85,7 +85,7 @@ def _findings(what: Path) -> list[Issue]:
 
 def _city_findings(folder: Path) -> list[Issue]:
     """Findings of all checks; where damage keeps one from reading, those of the sums."""
-    from cimkit.check.city import _check_files, check_city
+    from cimkit.check.city import check_city, check_files
     from cimkit.check.solids import check_solids
     from cimkit.check.tileset import check_tileset
     from cimkit.read.city import open_city
@@ -103,7 +103,7 @@ def _city_findings(folder: Path) -> list[Issue]:
             *check_tileset(contents),
         ]
     except Exception as error:
-        damage = _check_files(city.manifest["files"], sums)
+        damage = check_files(city.manifest["files"], sums)
         if not damage:
             raise
         message = f"{type(error).__name__}: {error}"

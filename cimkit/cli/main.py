@@ -51,9 +51,7 @@ def options(
 
 def main() -> None:
     """Run the command that the arguments name."""
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a terminal may know fewer letters than a file
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack Chinese letters
         sys.stdout.reconfigure(errors="backslashreplace")
     with explained():
         app()

@@ -13,9 +13,12 @@ import pandas as pd
 import pyogrio
 import rasterio
 
-from cimkit.errors import InputError
+from cimkit.errors import FormatError, InputError
 from cimkit.read.cityjson import read_models
 from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Models, Terrain
+
+CITY_FORMAT = "cimkit city 1"
+"""What the manifest of a city folder says it is."""
 
 
 class City:
@@ -34,15 +37,7 @@ class City:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            text = (self.path / "manifest.json").read_text(encoding="utf-8")
-            self.manifest: dict[str, Any] = json.loads(text)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                "is no city: it holds no manifest.json that can be read",
-                path=str(path),
-                hint="Name the folder that `cimkit build` made.",
-            ) from error
+        self.manifest = _read_manifest(self.path)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n:,} {name}" for name, n in self.counts.items())
@@ -154,8 +149,29 @@ class City:
         """One layer of city.gpkg, read once."""
         layers: dict[str, Any] = self.__dict__.setdefault("_layers", {})
         if name not in layers:
-            layers[name] = pyogrio.read_dataframe(self.path / "city.gpkg", layer=name)
+            path = self.path / "city.gpkg"
+            try:
+                layers[name] = pyogrio.read_dataframe(path, layer=name)
+            except pyogrio.errors.DataSourceError as error:
+                raise FormatError(
+                    f"cannot be read ({error})", path=str(path), hint="Build the city again."
+                ) from error
         return layers[name]
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a city folder, if it is one."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("format") != CITY_FORMAT:
+        raise InputError(
+            "is no city: it holds no manifest.json that can be read",
+            path=str(folder),
+            hint="Name the folder that `cimkit build` made.",
+        )
+    return manifest
 
 
 def open_city(path: str | Path) -> City:

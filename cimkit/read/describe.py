@@ -15,17 +15,17 @@ from cimkit.read.city import open_city
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.crs import looks_like_degrees, parse_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
-from cimkit.read.footprints import _identifiers
+from cimkit.read.footprints import choose_identifiers
 from cimkit.read.las_header import probe_las
 from cimkit.read.points import cloud_crs
 from cimkit.read.vector import (
     POINTS,
     POLYGONS,
-    _check_format,
-    _translated,
+    check_format,
     local_file,
     open_layer,
     read_layer,
+    translated,
 )
 from cimkit.tables.issue import Issue, count_issues
 
@@ -137,8 +137,8 @@ def _table(file: Path) -> dict[str, Any]:
 
 def _vector(file: Path) -> dict[str, Any]:
     """The layers of a vector file."""
-    driver = _check_format(file)
-    with _translated(file):
+    driver = check_format(file)
+    with translated(file):
         kinds = dict(pyogrio.list_layers(file).tolist())
     issues = list[Issue]()
     layers = [_layer(file, name, kind or "", issues) for name, kind in kinds.items()]
@@ -147,7 +147,7 @@ def _vector(file: Path) -> dict[str, Any]:
 
 def _layer(file: Path, name: str, kind: str, issues: list[Issue]) -> dict[str, Any]:
     """One layer; what its reader remarks is added to the issues."""
-    with _translated(file):
+    with translated(file):
         # Latin-1 decodes column names of any encoding; they are not used here.
         n = pyogrio.read_info(file, layer=name, encoding="ISO-8859-1")["features"]
     if not n or not kind:
@@ -190,7 +190,7 @@ def _first_usable(
     values: dict[str, NDArray[Any]], candidates: Sequence[str], n: int
 ) -> str | None:
     """The first column that tells the features apart; None leaves them to their numbers."""
-    usable = (name for name in candidates if not _identifiers(values, [name], n, AUTO)[1])
+    usable = (name for name in candidates if not choose_identifiers(values, [name], n, AUTO)[1])
     return next(usable, None)
 
 

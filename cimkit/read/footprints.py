@@ -53,7 +53,8 @@ def read_footprints(
         Needed where several layers hold polygons.
     id_field, height_field, floors_field : str
         Columns; "auto" finds them by usual names (`cimkit.read.columns.ALIASES`), "" switches
-        them off. Of several columns with usual names the first usable one is taken.
+        them off. Of several columns with usual names the first is taken; of identifiers the
+        first that identifies.
     crs : str
         Working CRS, projected, in metres; only its horizontal part matters here.
     source_crs : str
@@ -84,7 +85,7 @@ def read_footprints(
     wanted = list(dict.fromkeys(name for chosen in columns.values() for name in chosen))
     geometry, values, remarks = read_layer(found, wanted)
     issues += remarks
-    ids, notes = _identifiers(values, columns["building id"], len(geometry), id_field)
+    ids, notes = choose_identifiers(values, columns["building id"], len(geometry), id_field)
     issues += notes
     attributes = {}
     for role, limit in (("height", HEIGHT_MAX), ("floors", FLOORS_MAX)):
@@ -135,7 +136,7 @@ def _into(
     return geometry, outside, issues
 
 
-def _identifiers(
+def choose_identifiers(
     values: dict[str, NDArray[Any]], columns: list[str], n: int, wanted: str
 ) -> tuple[TextArray, list[Issue]]:
     """The first column that tells features apart; all "" where none does."""

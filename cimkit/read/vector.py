@@ -96,12 +96,12 @@ def open_layer(path: str, layer: str, kinds: Sequence[str]) -> tuple[Layer, list
         No such layer, several to choose from, or an empty one.
     """
     file = local_file(path)
-    driver = _check_format(file)
+    driver = check_format(file)
     encoding, issues = "", list[Issue]()
     if driver == "ESRI Shapefile":
         check_parts(file)
         encoding, issues = text_encoding(file)
-    with _translated(file) as remarks:
+    with translated(file) as remarks:
         name = _choose_layer(path, pyogrio.list_layers(file), layer, kinds)
         info = pyogrio.read_info(file, layer=name, **_as_bytes(encoding))
     issues += _issues(remarks, file)
@@ -142,7 +142,7 @@ def read_layer(
     ------
     FormatError, EncodingError
     """
-    with _translated(layer.path) as remarks:
+    with translated(layer.path) as remarks:
         options = {"layer": layer.name} | _as_bytes(layer.encoding)
         names = pyogrio.read_info(layer.path, **options)["fields"]
         raw_of_name = dict(zip(layer.columns, names.tolist(), strict=True))
@@ -167,7 +167,7 @@ def read_layer(
     return _geometries(wkb), found, _issues(remarks, layer.path)
 
 
-def _check_format(file: Path) -> str:
+def check_format(file: Path) -> str:
     """Name of the driver, if suffix and first bytes are of one that is allowed."""
     driver, magic = DRIVERS.get(file.suffix.lower(), ("", b""))
     if not driver:
@@ -198,7 +198,11 @@ def _choose_layer(path: str, layers: NDArray[Any], wanted: str, kinds: Sequence[
     if len(fitting) == 1:
         return str(fitting[0])
     what = "several layers fit" if fitting else f"no layer holds {kinds[0]} geometry"
-    raise InputError(what, path=path, hint=f"Name the layer. Layers: {listed}.")
+    raise InputError(
+        what,
+        path=path,
+        hint=f"Name the layer (footprint_layer, address_layer). Layers: {listed}.",
+    )
 
 
 def _check_records(path: Path, fids: NDArray[Any], wkb: NDArray[Any]) -> None:
@@ -242,7 +246,7 @@ def _as_bytes(encoding: str) -> dict[str, str]:
 
 
 @contextmanager
-def _translated(file: Path) -> Iterator[list[warnings.WarningMessage]]:
+def translated(file: Path) -> Iterator[list[warnings.WarningMessage]]:
     """Turn errors of GDAL into those of cimkit, and collect what it remarks."""
     try:
         with warnings.catch_warnings(record=True) as remarks:

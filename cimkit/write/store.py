@@ -62,7 +62,7 @@ class Staging:
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        self._check_output()
+        check_output(self.out, overwrite=self._overwrite)
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
@@ -89,6 +89,19 @@ class Staging:
         self._release()
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             raise _disk_error(error, self.out) from error
+
+    def keep_out(self, path: str | Path) -> None:
+        """Refuse a file inside the output folder: the commit would remove it.
+
+        Raises
+        ------
+        StoreError
+        """
+        if Path(os.path.abspath(path)).is_relative_to(self.out):  # noqa: PTH100
+            raise StoreError(
+                f"{path}: lies inside the city folder, which is replaced as a whole. Keep the "
+                "register beside it."
+            )
 
     def path(self, name: str) -> Path:
         """Where a product is written; folders on the way are made."""
@@ -125,27 +138,11 @@ class Staging:
             shutil.rmtree(self._old)
         _sync(self.out.parent)
 
-    def _check_output(self) -> None:
-        if not self.out.exists():
-            return
-        if self.out.is_dir() and not any(self.out.iterdir()):
-            return
-        if not self._overwrite:
-            raise StoreError(
-                f"{self.out}: exists already. Name another folder, or replace the city there "
-                "with --overwrite."
-            )
-        if not (self.out / MANIFEST).is_file():
-            raise StoreError(
-                f"{self.out}: is not a city of cimkit (it holds no {MANIFEST}) and is not "
-                "replaced. Name another folder."
-            )
-
     def _finish_commit(self) -> None:
         """After a death between the two renames of `commit`: bring the old city back."""
         if self._old.exists() and not self.out.exists():
             self._old.rename(self.out)
-            self._check_output()
+            check_output(self.out, overwrite=self._overwrite)
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _take_lock(self) -> None:
@@ -166,6 +163,29 @@ class Staging:
             self.out.with_name(f".{self.out.name}.lock").unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+
+def check_output(out: str | Path, *, overwrite: bool) -> None:
+    """Refuse an output folder that must not be replaced.
+
+    Raises
+    ------
+    StoreError
+        If it holds something else than a city, or a city and `overwrite` is off.
+    """
+    out = Path(out)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not overwrite:
+        raise StoreError(
+            f"{out}: exists already. Name another folder, or replace the city there with "
+            "--overwrite."
+        )
+    if not (out / MANIFEST).is_file():
+        raise StoreError(
+            f"{out}: is not a city of cimkit (it holds no {MANIFEST}) and is not replaced. "
+            "Name another folder."
+        )
 
 
 def write_file(folder: str | Path, name: str, data: bytes) -> None:
