@@ -8,24 +8,25 @@ follows the buildings, so no result depends on the size of the blocks.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points
-from cimkit.steps.ground import Bounds, sum_ground
+from cimkit.steps.ground import Bounds, add_ground, empty_ground
 from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, PointCloud
-from cimkit.tables._columns import BoolArray, IntArray, TextArray
+from cimkit.tables._columns import BoolArray, FloatArray, IntArray, TextArray
 from cimkit.write.cityjson import IntXYZ, cityjson_features
 from cimkit.write.glb import encode_glb
 from cimkit.write.placement import Placement
 from cimkit.write.spool import (
-    append_points,
+    PointSpool,
     load_points,
     load_stored,
     load_terrain_window,
@@ -95,15 +96,18 @@ def cut_blocks(footprints: Footprints, size: float, margin: float) -> list[Block
 
 
 class DecodeTask(NamedTuple):
-    """Decode one file: hand its points to the blocks, sum up its ground."""
+    """Decode one file: hand its points to the blocks that meet it, sum up its ground.
+
+    Points are kept apart by kind (``ground``, ``building``, ``other``): whether other classes
+    count as roof is known only when the last file has been read.
+    """
 
     header: LasHeader
     number: int
     blocks: Sequence[tuple[str, Bounds]]
     city: Bounds
     cell: float
-    ground_classes: tuple[int, ...]
-    noise_classes: tuple[int, ...]
+    classes_of_kind: Mapping[str, tuple[int, ...]]
     crs: str
     spool: str
 
@@ -123,26 +127,20 @@ class Decoded(NamedTuple):
 
 def decode(task: DecodeTask) -> Decoded:
     """Read one file chunk by chunk into the spool folders of the blocks that see it."""
-    classes = np.zeros(256, dtype=np.int64)
-    box = task.header.bounds
-    area = _common(box, task.city)
-    near = [block for block in task.blocks if _meet(block[1], box)]
-    sums = None
+    classes, inside = np.zeros(256, dtype=np.int64), 0
+    area = common(task.header.bounds, task.city)
+    sums = None if area is None else empty_ground(area, task.cell)
+    spool = PointSpool(task.spool, task.number)
     for chunk in iterate_points(task.header, crs=task.crs):
         classes += np.bincount(chunk.classification, minlength=256)
-        if area is not None:
-            part = sum_ground(chunk, area, task.cell, task.ground_classes)
-            if sums is None:
-                sums = part
-            else:
-                np.add(sums.total, part.total, out=sums.total)
-                np.add(sums.points, part.points, out=sums.points)
-        wanted = chunk.take(~np.isin(chunk.classification, task.noise_classes))
-        for name, window in near:
-            seen = wanted.take(_inside(wanted, window))
-            if len(seen):
-                append_points(f"{task.spool}/points/{name}", f"{task.number:06d}", seen)
-    inside = 0 if sums is None else int(sums.points.sum())
+        if sums is not None:
+            inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
+        for kind, wanted in task.classes_of_kind.items():
+            part = chunk.take(np.isin(chunk.classification, wanted))
+            for name, window in task.blocks:
+                seen = part.take(_inside(part, window))
+                if len(seen):
+                    spool.append(name, kind, seen)
     if sums is None or not inside:
         return Decoded(classes, 0, "")
     path = f"{task.spool}/sums/{task.number:06d}.npz"
@@ -157,9 +155,9 @@ class BlockTask(NamedTuple):
     footprints: Footprints
     code: TextArray
     own: BoolArray
-    with_points: bool
     with_terrain: bool
-    overlapping_files: bool
+    kinds: tuple[str, ...]
+    overlaps: Sequence[Bounds]
     rules: HeightRules
     base: IntXYZ
     spool: str
@@ -181,15 +179,15 @@ def make_block(task: BlockTask) -> BlockResult:
     if task.with_terrain:
         terrain = load_terrain_window(f"{task.spool}/terrain", task.block.window, crs)
     cloud, building_of_point, n_repeated = None, None, 0
-    if task.with_points:
-        cloud, source = load_points(f"{task.spool}/points/{name}", crs)
+    if task.kinds:
+        cloud, source = load_points(task.spool, name, task.kinds, crs)
         found = singulate(cloud, task.footprints)
         rank = np.where(task.own, np.cumsum(task.own) - 1, -1)
         building_of_point = np.where(found >= 0, rank[found], -1)
-        if task.overlapping_files:
-            repeated = repeated_points(cloud, source)
-            is_roof = np.isin(cloud.classification, task.rules.roof_classes or ())
-            n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
+        repeated = repeated_points(cloud, source, task.overlaps)
+        is_roof = np.isin(cloud.classification, task.rules.roof_classes or ())
+        n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
+        if repeated.any():
             cloud, building_of_point = cloud.take(~repeated), building_of_point[~repeated]
     buildings, models, issues = reconstruct(
         task.footprints.take(task.own),
@@ -233,7 +231,9 @@ def make_tile(task: TileTask) -> MadeTile:
     return MadeTile(tile.uri, len(tile.data), tile.box)
 
 
-def repeated_points(cloud: PointCloud, source: IntArray) -> BoolArray:
+def repeated_points(
+    cloud: PointCloud, source: IntArray, overlaps: Sequence[Bounds]
+) -> BoolArray:
     """Points that an earlier file holds too, at the same place and of the same class.
 
     Parameters
@@ -241,36 +241,52 @@ def repeated_points(cloud: PointCloud, source: IntArray) -> BoolArray:
     cloud : PointCloud
     source : int64 array, shape (n,)
         File of each point.
+    overlaps : sequence of tuple of float
+        Boxes (xmin, ymin, xmax, ymax) where files overlap; only there it can happen.
 
     Examples
     --------
     >>> cloud = PointCloud([0, 0, 0], [0, 0, 0], [1, 1, 2], [6, 6, 6])
-    >>> repeated_points(cloud, np.array([0, 1, 1]))
+    >>> repeated_points(cloud, np.array([0, 1, 1]), [(0, 0, 1, 1)])
     array([False,  True, False])
     """
+    repeated = np.zeros(len(cloud), dtype=np.bool_)
+    inside = np.zeros(len(cloud), dtype=np.bool_)
+    for box in overlaps:
+        inside |= _inside(cloud, box)
+    rows = np.flatnonzero(inside)
+    if not len(rows):
+        return repeated
     # In tenths of a millimetre: another offset in the header moves the last bits of a float.
-    places = [np.round(axis * 1e4).astype(np.int64) for axis in (cloud.z, cloud.y, cloud.x)]
-    keys: list[IntArray] = [cloud.classification.astype(np.int64), *places]
-    order = np.lexsort([source, *keys])
+    keys = [_tenths(axis[rows]) for axis in (cloud.z, cloud.y, cloud.x)]
+    keys.append(cloud.classification[rows].astype(np.int32))
+    file = source[rows].astype(np.int32)
+    order = np.lexsort([file, *keys])
     same = np.ones(len(order), dtype=np.bool_)
     for key in keys:
-        same[1:] &= key[order][1:] == key[order][:-1]
-    same[:1] = False
-    group = np.cumsum(~same) - 1
-    first = source[order][~same]
-    repeated = np.empty(len(order), dtype=np.bool_)
-    repeated[order] = source[order] != first[group]
+        in_order = key[order]
+        same[1:] &= in_order[1:] == in_order[:-1]
+    same[0] = False
+    first = file[order][~same][np.cumsum(~same) - 1]
+    repeated[rows[order]] = file[order] != first
     return repeated
 
 
-def _meet(one: Bounds, other: Bounds) -> bool:
+def _tenths(axis: FloatArray) -> NDArray[np.int32]:
+    """Whole tenths of millimetres; in 32 bits that is a window of 200 km."""
+    return np.asarray(np.round((axis - np.floor(axis.min())) * 1e4), dtype=np.int32)
+
+
+def meet(one: Bounds, other: Bounds) -> bool:
+    """Whether two boxes have a point in common."""
     return (
         one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
     )
 
 
-def _common(one: Bounds, other: Bounds) -> Bounds | None:
-    if not _meet(one, other):
+def common(one: Bounds, other: Bounds) -> Bounds | None:
+    """The box that two boxes have in common, or None."""
+    if not meet(one, other):
         return None
     west, south = max(one[0], other[0]), max(one[1], other[1])
     return west, south, min(one[2], other[2]), min(one[3], other[3])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.errors import InputError, TableError
+from cimkit.errors import CrsError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.crs import check_overlap, working_crs
@@ -19,6 +19,7 @@ from cimkit.read.shapefile import shapefile_parts
 from cimkit.steps.clean import clean
 from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
+from cimkit.tables._columns import FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.write.store import file_sha256
 
@@ -33,12 +34,16 @@ class Inputs(NamedTuple):
     balances: list[Balance]
 
     @property
+    def feature_counts(self) -> dict[str, int]:
+        """Features of the footprint file, and what multipart ones add to them."""
+        further = count_issues(self.issues).get("MULTIPART_SPLIT", 0)
+        features = self.balances[0].in_count - further
+        return {"features": features} | ({"further parts": further} if further else {})
+
+    @property
     def bounds(self) -> Bounds:
         """Box of the footprints; there is always one."""
-        bounds = self.footprints.total_bounds
-        if bounds is None:
-            raise TableError("Inputs: without footprints there is no city")
-        return bounds
+        return _around(self.footprints.bounds)
 
 
 def read_inputs(job: Job) -> Inputs:
@@ -68,7 +73,8 @@ def read_inputs(job: Job) -> Inputs:
             path=job.footprints,
             hint="Look at the geometries in a GIS.",
         )
-    headers = _probe_clouds(job, footprints)
+    headers, found = _probe_clouds(job, footprints)
+    issues += found
     addresses, found = _read_addresses(job, footprints)
     balance = _footprint_balance(len(raw), footprints, issues)
     return Inputs(footprints, addresses, headers, issues + found, [balance])
@@ -78,7 +84,7 @@ def input_files(
     job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
 ) -> list[InputFile]:
     """Name, size and fingerprint of each input, in an order of their own."""
-    files = _files(job.footprints, "footprints", {"features": inputs.balances[0].in_count})
+    files = _files(job.footprints, "footprints", inputs.feature_counts)
     if job.addresses and inputs.addresses is not None:
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
     clouds = [
@@ -91,19 +97,37 @@ def input_files(
     return files + sorted(clouds, key=lambda file: (file.name, file.sha256))
 
 
-def _probe_clouds(job: Job, footprints: Footprints) -> list[LasHeader]:
-    """Headers of all clouds; the cloud as a whole must overlap the footprints."""
+def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], list[Issue]]:
+    """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
-        return []
+        return [], []
     headers = [probe_las(path) for path in find_clouds(job.points)]
     for header in headers:
         check_cloud_crs(header, job.crs)
     boxes = np.array([header.bounds for header in headers if header.n_points])
-    bounds = footprints.total_bounds
-    if len(boxes) and bounds is not None:
-        low, high = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
-        check_overlap(bounds, (*low, *high), "point cloud")
-    return headers
+    if not len(boxes):
+        return headers, []
+    near = np.zeros(len(footprints), dtype=np.bool_)
+    for box in boxes:
+        low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
+        near |= (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
+    if not near.any():
+        check_overlap(_around(footprints.bounds), _around(boxes), "point cloud")
+        raise CrsError(
+            "no footprint lies within any of the cloud files",
+            path=job.footprints,
+            hint="Check that footprints and clouds are of the same place.",
+        )
+    if near.all():
+        return headers, []
+    message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
+    return headers, [Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def _around(boxes: FloatArray) -> Bounds:
+    """The box around boxes."""
+    (west, south), (east, north) = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
+    return west, south, east, north
 
 
 def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None, list[Issue]]:
@@ -120,21 +144,21 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
         crs=job.crs,
         source_crs=job.addresses_crs,
     )
-    if footprints.total_bounds is not None and addresses.total_bounds is not None:
-        check_overlap(footprints.total_bounds, addresses.total_bounds, "addresses")
+    if addresses.total_bounds is not None:
+        check_overlap(_around(footprints.bounds), addresses.total_bounds, "addresses")
     return addresses, issues
 
 
 def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue]) -> Balance:
-    """Features in, and what became of them."""
+    """Features, and the further parts of multipart ones, against what became of them."""
     counts = count_issues(issues)
+    # A stray far from the city is left out by the reader, before the table is made.
+    n_features = n_read + counts.get("COORD_OUTSIDE", 0)
     parts = {
         "accepted": len(footprints),
-        "further parts of multipart features": -counts.get("MULTIPART_SPLIT", 0),
         "set aside": sum(i.severity == "ERROR" and i.table == "footprints" for i in issues),
     }
-    # A stray far from the city is left out by the reader, before the table is made.
-    return Balance("footprints", n_read + counts.get("COORD_OUTSIDE", 0), parts)
+    return Balance("footprints", n_features + counts.get("MULTIPART_SPLIT", 0), parts)
 
 
 def _files(path: str, kind: str, counts: dict[str, int]) -> list[InputFile]:

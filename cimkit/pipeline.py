@@ -18,12 +18,14 @@ from cimkit.blocks import (
     DecodeTask,
     MadeTile,
     TileTask,
+    common,
     cut_blocks,
     decode,
     make_block,
     make_tile,
+    meet,
 )
-from cimkit.errors import ParameterError
+from cimkit.errors import InputError, ParameterError
 from cimkit.execute import Clock, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, read_inputs
 from cimkit.job import Job
@@ -38,6 +40,7 @@ from cimkit.steps.reconstruct.lod import HeightRules
 from cimkit.steps.tile import tile
 from cimkit.tables import Addresses, Issue, Links, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
+from cimkit.tables.coderecords import RESERVED, CodeRecords
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.placement import Placement
 from cimkit.write.spool import load_sums, save_terrain
@@ -89,7 +92,7 @@ def build(
         register = job.register or f"{staging.out}.register.gpkg"
         staging.keep_out(register)
         inputs = read_inputs(job)
-        known = read_register(register, job.crs)
+        known = _standing_codes(register, job.crs, staging)
         encoding = encode(inputs.footprints, known, **_division(job))
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
@@ -157,16 +160,20 @@ def _scan_clouds(
     if bounds is None:
         return Scan([Decoded.nothing() for _ in inputs.headers], job)
     cell, issues = fitting_cell(bounds, job.terrain_cell)
-    windows = [(block.name, block.window) for block in blocks]
+    known = {*job.ground_classes, *job.building_classes, *job.noise_classes}
+    kinds = {
+        "ground": job.ground_classes,
+        "building": job.building_classes,
+        "other": tuple(sorted(set(range(256)) - known)),
+    }
     tasks = {
-        header.path.name + f" ({number})": DecodeTask(
+        f"{header.path.name} ({number})": DecodeTask(
             header,
             number,
-            windows,
+            [(b.name, b.window) for b in blocks if meet(b.window, header.bounds)],
             bounds,
             cell,
-            job.ground_classes,
-            job.noise_classes,
+            kinds,
             job.crs,
             spool,
         )
@@ -212,9 +219,9 @@ def _make_blocks(
             inputs.footprints.take(rows),
             code[block.rows],
             np.isin(rows, block.rows),
-            bool(inputs.headers),
             scan.terrain is not None,
-            _files_overlap(inputs, block.window),
+            scan.kinds if inputs.headers else (),
+            _overlaps(inputs, block.window),
             rules,
             base,
             spool,
@@ -280,6 +287,27 @@ def _primary_addresses(inputs: Inputs, links: Links) -> TextArray:
     return np.array([address.get(name, "") for name in names], dtype=TEXT)
 
 
+def _standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:
+    """The register; codes of the city at OUT that were never activated are, first.
+
+    A build that dies between its commit and the activation leaves them reserved.
+    """
+    known = read_register(register, crs)
+    reserved = known.code[known.state == RESERVED]
+    if not len(reserved):
+        return known
+    try:
+        city = City(staging.out)
+    except InputError:
+        return known
+    mine = np.isin(city.buildings.code.astype(object), reserved.astype(object))
+    if not mine.any():
+        return known
+    codes, footprints = city.buildings.code[mine], city.footprints.take(mine)
+    activate(register, codes, footprints, np.empty(0, dtype=TEXT))
+    return read_register(register, crs)
+
+
 def _division(job: Job) -> dict[str, str]:
     """Segments of the codes that the job fixes."""
     parts = {"class_code": job.class_code}
@@ -323,17 +351,12 @@ def _city_bounds(inputs: Inputs) -> Bounds | None:
     return west, south, east, north
 
 
-def _files_overlap(inputs: Inputs, window: Bounds) -> bool:
-    """Whether two files can hold the same point within the window."""
-    boxes = np.array([header.bounds for header in inputs.headers]).reshape(-1, 4)
-    low, high = np.maximum(boxes[:, :2], window[:2]), np.minimum(boxes[:, 2:], window[2:])
-    here = (low <= high).all(axis=1)
-    low, high = low[here], high[here]
-    for number in range(1, len(low)):
-        common = np.minimum(high[:number], high[number]) - np.maximum(low[:number], low[number])
-        if (common >= 0).all(axis=1).any():
-            return True
-    return False
+def _overlaps(inputs: Inputs, window: Bounds) -> list[Bounds]:
+    """Boxes within the window where two files can hold the same point."""
+    boxes = [common(header.bounds, window) for header in inputs.headers if header.n_points]
+    here = [box for box in boxes if box is not None]
+    shared = {common(one, other) for k, one in enumerate(here) for other in here[:k]}
+    return sorted(box for box in shared if box is not None)
 
 
 def _as_job(job: Job | None, keys: dict[str, Any]) -> Job:

@@ -71,6 +71,8 @@ class Scan:
             ground=job.ground_classes,
             noise=job.noise_classes,
         )
+        has_building = bool(np.isin(self.roof_classes, job.building_classes).any())
+        self.kinds = ("building" if has_building else "other", "ground")
         self.terrain: Terrain | None = None
         self.issues: list[Issue] = []
         if decoded and not self.classes.sum():
@@ -148,6 +150,10 @@ class Product(NamedTuple):
 
 def write_products(staging: Staging, city: Product) -> None:
     """Write everything of the city folder but ``run.json``."""
+    broken = [balance for balance in _balances(city) if not balance.adds_up]
+    for balance in broken:  # a fault of cimkit: say so rather than hide it
+        message = f"{balance.in_count:,} went in, but {dict(balance.parts)} came out"
+        city.issues.insert(0, Issue("ERROR", "BALANCE_BROKEN", "city", balance.name, message))
     footprints, addresses = city.inputs.footprints, city.inputs.addresses
     buildings = city.made.buildings
     head, _ = cityjson_header(footprints.crs, city.inputs.bounds)

@@ -19,13 +19,16 @@ from py3dtiles.tileset import TileSet
 from shapely import box
 
 import cimkit
+from cimkit.blocks import DecodeTask, decode
 from cimkit.check.city import check_city
 from cimkit.check.solids import check_solids
 from cimkit.check.tileset import check_tileset
 from cimkit.errors import CimkitError, InputError, StoreError
 from cimkit.read.job import read_job
+from cimkit.read.las_header import probe_las
 from cimkit.read.tileset import read_tileset
 from cimkit.write.points import write_points
+from cimkit.write.spool import load_points
 
 CRS = "EPSG:4546+5737"
 EAST, NORTH = 500_000.0, 3_350_000.0
@@ -217,6 +220,64 @@ def test_points_of_overlapping_files_count_once(tmp_path):
     parts = twice.manifest["balances"][1]["parts"]
     repeated = once.buildings.n_points[:2].sum()
     assert parts["repeated in another file"] == repeated > 0
+
+
+def test_a_second_attempt_at_a_file_replaces_what_the_first_left(tmp_path):
+    """A worker that dies has spooled some points already."""
+    keys = small_inputs(tmp_path / "in")
+    header = probe_las(keys["points"][0])
+    kinds = {"ground": (2,), "building": (6,), "other": (1,)}
+    box = header.bounds
+    task = DecodeTask(header, 0, [("0_0", box)], box, 1.0, kinds, CRS, str(tmp_path / "spool"))
+    for _ in range(2):
+        decode(task)
+    cloud, source = load_points(str(tmp_path / "spool"), "0_0", ("ground", "building"), CRS)
+    assert len(cloud) == header.n_points
+    assert set(source.tolist()) == {0}
+
+
+def test_kinds_of_points_are_kept_apart(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    header = probe_las(keys["points"][0])
+    kinds = {"ground": (2,), "building": (6,), "other": (1,)}
+    box = header.bounds
+    decode(DecodeTask(header, 0, [("b", box)], box, 1.0, kinds, CRS, str(tmp_path)))
+    ground, _ = load_points(str(tmp_path), "b", ("ground",), CRS)
+    assert set(ground.classification.tolist()) == {2}
+
+
+def test_a_cloud_over_a_part_of_the_city_is_used_and_said(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    frame = gpd.read_file(keys["footprints"])
+    far = gpd.GeoDataFrame(
+        {"bid": ["far"], "floors": [5]},
+        geometry=[box(EAST + 900, NORTH + 900, EAST + 920, NORTH + 910)],
+        crs=frame.crs,
+    )
+    pd.concat([frame, far]).to_file(tmp_path / "more.gpkg", layer="footprints")
+    city = build(tmp_path / "city", keys, footprints=str(tmp_path / "more.gpkg"))
+    assert city.buildings.height_source.tolist() == ["points", "points", "points", "floors"]
+    assert "CLOUD_PARTIAL" in {issue.code for issue in city.issues}
+
+
+def test_a_link_to_a_cloud_is_the_same_cloud(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    once = build(tmp_path / "once", keys)
+    (tmp_path / "linked.laz").symlink_to(tmp_path / "in" / "west.laz")
+    points = [*keys["points"], str(tmp_path / "linked.laz")]
+    twice = build(tmp_path / "twice", keys, points=points)
+    assert twice.manifest["balances"] == once.manifest["balances"]
+
+
+def test_a_crash_after_the_commit_does_not_cost_the_city_its_codes(tmp_path, monkeypatch):
+    keys = small_inputs(tmp_path / "in")
+    monkeypatch.setattr("cimkit.pipeline.activate", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build(tmp_path / "city", keys)
+    monkeypatch.undo()
+    codes = cimkit.open_city(tmp_path / "city").buildings.code.tolist()
+    again = cimkit.build(tmp_path / "city", cimkit.Job.from_mapping(keys), overwrite=True)
+    assert again.buildings.code.tolist() == codes
 
 
 def test_building_again_keeps_the_codes_and_a_new_building_gets_a_new_one(tmp_path):

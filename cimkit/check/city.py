@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cimkit.tables import Buildings, Issue, Models
+from cimkit.tables.reportfacts import Balance
 from cimkit.tables.tilesetcontent import TilesetContents
 
 
@@ -68,10 +69,10 @@ def _check_balances(balances: list[Mapping[str, Any]]) -> list[Issue]:
             "BALANCE_BROKEN",
             "city",
             balance["name"],
-            f"{balance['in_count']:,} went in, {sum(balance['parts'].values()):,} came out",
+            f"{balance['in_count']:,} went in; the parts do not add up: {balance['parts']}",
         )
         for balance in balances
-        if sum(balance["parts"].values()) != balance["in_count"]
+        if not Balance(balance["name"], balance["in_count"], balance["parts"]).adds_up
     ]
 
 

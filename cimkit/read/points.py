@@ -34,7 +34,7 @@ def find_clouds(paths: Iterable[str]) -> list[Path]:
     InputError
         If one of them holds no LAS or LAZ file.
     """
-    found: set[Path] = set()
+    found: dict[Path, Path] = {}  # by the real path: a link and its target are one file
     for given in paths:
         place = Path(given)
         if place.is_dir():
@@ -51,8 +51,9 @@ def find_clouds(paths: Iterable[str]) -> list[Path]:
                 path=given,
                 hint="Name a file, a folder, or a pattern in quotes.",
             )
-        found.update(files)
-    return sorted(found, key=lambda file: (file.name, str(file)))
+        for file in files:
+            found[file.resolve()] = min(file, found.get(file.resolve(), file))
+    return sorted(found.values(), key=lambda file: (file.name, str(file)))
 
 
 def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointCloud:

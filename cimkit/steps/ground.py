@@ -54,7 +54,8 @@ def ground(
     if bounds is None:
         return None, [_no_ground()]
     cell, issues = fitting_cell(bounds, cell)
-    sums = sum_ground(cloud, bounds, cell, ground_classes)
+    sums = empty_ground(bounds, cell)
+    add_ground(sums, cloud, ground_classes)
     terrain = fill_terrain([sums], bounds, cell, cloud.crs)
     return terrain, issues if terrain is not None else [*issues, _no_ground()]
 
@@ -72,27 +73,35 @@ def fitting_cell(bounds: Bounds, cell: float) -> tuple[float, list[Issue]]:
     return fitting, [Issue("INFO", "TERRAIN_COARSENED", "city", "", message)]
 
 
-def sum_ground(
-    cloud: PointCloud, bounds: Bounds, cell: float, ground_classes: tuple[int, ...]
-) -> GroundSums:
-    """Sums of the ground points within `bounds`; parts of a cloud can be summed apart."""
+def empty_ground(bounds: Bounds, cell: float) -> GroundSums:
+    """Sums of no points, over the cells that meet `bounds`."""
     first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
     columns = math.floor(bounds[2] / cell) - first_column + 1
     rows = math.floor(bounds[3] / cell) - first_row + 1
-    total, count = empty_sums(rows, columns)
+    return GroundSums(first_row, first_column, cell, *empty_sums(rows, columns))
+
+
+def add_ground(sums: GroundSums, cloud: PointCloud, ground_classes: tuple[int, ...]) -> int:
+    """Add the ground points of a part of a cloud, in place; returns how many fell inside."""
     part = cloud.take(np.isin(cloud.classification, ground_classes))
-    sum_cells(part.x, part.y, part.z, cell, first_column, first_row, total, count)
-    return GroundSums(first_row, first_column, cell, total, count)
+    return sum_cells(
+        part.x,
+        part.y,
+        part.z,
+        sums.cell,
+        sums.first_column,
+        sums.first_row,
+        sums.total,
+        sums.points,
+    )
 
 
 def fill_terrain(
     parts: Iterable[GroundSums], bounds: Bounds, cell: float, crs: str
 ) -> Terrain | None:
     """Add the parts up, divide, and fill the holes; None without any ground point."""
-    first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
-    columns = math.floor(bounds[2] / cell) - first_column + 1
-    rows = math.floor(bounds[3] / cell) - first_row + 1
-    total, count = empty_sums(rows, columns)
+    first_row, first_column, cell, total, count = empty_ground(bounds, cell)
+    rows, columns = total.shape
     for part in parts:
         row, column = part.first_row - first_row, part.first_column - first_column
         here = slice(max(row, 0), row + part.total.shape[0])

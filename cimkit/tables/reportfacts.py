@@ -20,14 +20,14 @@ class Balance:
     in_count : int
         How many went in.
     parts : mapping of str to int
-        What became of them, by reason. What one step adds (a feature that splits into several
-        parts) stands here as a negative number.
+        What became of them, by reason. One below zero shows that something counted twice.
 
     Examples
     --------
-    >>> parts = {"accepted": 12, "no area": 1, "split off from multipart features": -3}
-    >>> Balance("footprints", 10, parts).adds_up
+    >>> Balance("footprints", 10, {"accepted": 9, "set aside": 1}).adds_up
     True
+    >>> Balance("points", 10, {"used": 12, "left over": -2}).adds_up
+    False
     """
 
     name: str
@@ -42,7 +42,7 @@ class Balance:
     @property
     def adds_up(self) -> bool:
         """Whether nothing was lost and nothing came from nowhere."""
-        return self.total == self.in_count
+        return self.total == self.in_count and min(self.parts.values(), default=0) >= 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ Plain arrays without pickles. Nothing here outlives the build, so the layout is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,6 +17,12 @@ from cimkit.tables._columns import IntArray, TextArray
 from cimkit.tables.groundsums import GroundSums
 
 _POINT = np.dtype([("x", "<f8"), ("y", "<f8"), ("z", "<f8"), ("classification", "u1")])
+_PIECE = 1_000_000
+"""Points read at once."""
+
+_OPEN_FILES = 256
+"""Files read at the same time; systems allow a process 1,024 or fewer."""
+
 _MODEL_ARRAYS = (
     "vertices",
     "vertex_offsets",
@@ -26,24 +34,58 @@ _MODEL_ARRAYS = (
 )
 
 
-def append_points(folder: str | Path, name: str, cloud: PointCloud) -> None:
-    """Add points to the file `name` of a folder; only one process may write a file."""
-    packed = np.empty(len(cloud), dtype=_POINT)
-    for field in _POINT.names or ():
-        packed[field] = getattr(cloud, field)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with Path(folder, name).open("ab") as file:
-        packed.tofile(file)
+class PointSpool:
+    """Hands the points of one cloud file to the blocks, from one worker.
+
+    Parameters
+    ----------
+    folder : str
+        Spool folder of the build.
+    number : int
+        Number of the cloud file; two files never write to the same place.
+    """
+
+    def __init__(self, folder: str, number: int) -> None:
+        self._folder, self._number = Path(folder, "points"), number
+        self._begun: set[Path] = set()
+
+    def append(self, block: str, kind: str, cloud: PointCloud) -> None:
+        """Add points of one kind to a block."""
+        packed = np.empty(len(cloud), dtype=_POINT)
+        for field in _POINT.names or ():
+            packed[field] = getattr(cloud, field)
+        path = self._folder / block / f"{self._number:06d}.{kind}"
+        # Not "ab" at once: what an attempt that died has left must not come twice.
+        mode = "ab" if path in self._begun else "wb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(mode) as file:
+            file.write(packed.view(np.uint8).data)
+        self._begun.add(path)
 
 
-def load_points(folder: str | Path, crs: str) -> tuple[PointCloud, IntArray]:
-    """All points of a folder and the number of the file that each is from, files by name."""
-    parts = [np.fromfile(path, dtype=_POINT) for path in sorted(Path(folder).glob("*"))]
-    packed = np.concatenate(parts) if parts else np.empty(0, dtype=_POINT)
-    source = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return PointCloud(
-        packed["x"], packed["y"], packed["z"], packed["classification"], crs
-    ), source
+def load_points(
+    folder: str, block: str, kinds: Sequence[str], crs: str
+) -> tuple[PointCloud, IntArray]:
+    """The points of a block, of some kinds, and the number of the file that each is from."""
+    paths = sorted(
+        path for path in Path(folder, "points", block).glob("*") if path.suffix[1:] in kinds
+    )
+    sizes = [path.stat().st_size // _POINT.itemsize for path in paths]
+    x, y, z = (np.empty(sum(sizes)) for _ in range(3))
+    classes, start = np.empty(sum(sizes), dtype=np.uint8), 0
+    for path, size in zip(paths, sizes, strict=True):
+        for first in range(
+            0, size, _PIECE
+        ):  # piece by piece: the arrays above are all that stays
+            count = min(_PIECE, size - first)
+            offset = first * _POINT.itemsize
+            packed = np.fromfile(path, dtype=_POINT, count=count, offset=offset)
+            here = slice(start, start + count)
+            x[here], y[here], z[here] = packed["x"], packed["y"], packed["z"]
+            classes[here] = packed["classification"]
+            start += count
+    source = np.repeat([int(path.stem) for path in paths], sizes).astype(np.int64)
+    return PointCloud(x, y, z, classes, crs), source
 
 
 def save_sums(path: str | Path, sums: GroundSums) -> None:
@@ -135,10 +177,15 @@ def merge_lines(
         Where each line is, in the new order, and how long it is.
     """
     at = np.zeros(len(files), dtype=np.int64)
-    with Path(out).open("wb") as target:
+    with ExitStack() as stack:
+        target = stack.enter_context(Path(out).open("wb"))
         target.write(head)
+        opened: dict[int, BinaryIO] = {}
         for number, size in zip(file_of_line.tolist(), sizes.tolist(), strict=True):
-            with Path(files[number]).open("rb") as source:
-                source.seek(at[number])
-                target.write(source.read(size))
+            if number not in opened:
+                if len(opened) == _OPEN_FILES:
+                    opened.pop(next(iter(opened))).close()
+                opened[number] = stack.enter_context(Path(files[number]).open("rb"))
+                opened[number].seek(at[number])
+            target.write(opened[number].read(size))
             at[number] += size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cimkit.steps.ground import fill_terrain, fitting_cell, ground, sum_ground
+from cimkit.steps.ground import add_ground, empty_ground, fill_terrain, fitting_cell, ground
 from cimkit.tables import PointCloud
 
 
@@ -34,13 +34,19 @@ def test_without_ground_points_there_is_no_terrain_but_an_issue():
     assert [issue.code for issue in issues] == ["GROUND_NOT_MEASURED"]
 
 
+def summed(cloud):
+    sums = empty_ground(cloud.bounds, 1.0)
+    assert add_ground(sums, cloud, (2,)) == len(cloud)
+    return sums
+
+
 def test_parts_in_any_order_give_the_bits_of_the_whole():
     cloud = slope()
     bounds = cloud.bounds
     assert bounds is not None
     pieces = [cloud.take(np.arange(k, len(cloud), 3)) for k in range(3)]
-    sums = [sum_ground(piece, piece.bounds or bounds, 1.0, (2,)) for piece in pieces]
-    whole = fill_terrain([sum_ground(cloud, bounds, 1.0, (2,))], bounds, 1.0, "")
+    sums = [summed(piece) for piece in pieces]
+    whole = fill_terrain([summed(cloud)], bounds, 1.0, "")
     for parts in (sums, sums[::-1]):
         found = fill_terrain(parts, bounds, 1.0, "")
         assert found is not None

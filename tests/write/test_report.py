@@ -169,7 +169,7 @@ def test_a_huge_attribute_is_cut():
 
 
 def test_a_balance_that_adds_up_has_a_tick():
-    good = Balance("footprints", 10, {"accepted": 12, "no area": 1, "split": -3})
+    good = Balance("footprints", 13, {"accepted": 12, "no area": 1})
     assert good.adds_up
     page = city(facts=ReportFacts("t", balances=(good,))).decode()
     assert '<td class="right">✓</td>' in page
