@@ -225,6 +225,12 @@ def _cards(
     )
 
 
+def _fault(balance: Balance) -> str:
+    """What is wrong with a balance."""
+    missing = balance.in_count - balance.total
+    return f"✗ {missing:+,} missing 缺失" if missing else "✗ counted twice 重复"
+
+
 def _balances(balances: Sequence[Balance]) -> list[Markup]:
     """Set what went in against the sum of what became of it."""
     if not balances:
@@ -232,9 +238,7 @@ def _balances(balances: Sequence[Balance]) -> list[Markup]:
     rows = []
     for balance in balances:
         sign = "=" if balance.adds_up else "≠"
-        verdict = (
-            "✓" if balance.adds_up else f"✗ {balance.in_count - balance.total:+,} missing 缺失"
-        )
+        verdict = "✓" if balance.adds_up else _fault(balance)
         parts = [
             element("div", f"{count:,} {name}")
             for name, count in balance.parts.items()
