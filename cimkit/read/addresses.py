@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray
 
 _OPTION = "--addresses-crs"
+_WEB_MAPS = ("GCJ02", "BD09")
+"""Offset systems of Chinese web maps (火星坐标), which no EPSG code names."""
+
+_STARTS = {"x": ("经", "lng", "lon", "x"), "y": ("纬", "lat", "y")}
+"""How columns of coordinates may begin: too weak to take one, enough to propose it."""
+
 _IDENTITY_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _IDENTITY_SAMPLE = 1000
 
@@ -91,6 +97,12 @@ def read_addresses(
         A file that cannot be used at all.
     """
     target = working_crs(crs)
+    if source_crs.upper().replace("-", "") in _WEB_MAPS:
+        raise CrsError(
+            f"{_OPTION} {source_crs} is not supported yet",
+            path=path,
+            hint="Convert the coordinates to EPSG:4490 (CGCS2000) first, and state that.",
+        )
     file = local_file(path)
     fields = {
         "address id": id_field,
@@ -102,7 +114,9 @@ def read_addresses(
     if file.suffix.lower() in SUFFIXES:
         if layer:
             raise ParameterError("address_layer: a CSV file has no layers")
-        given = _from_delimited(path, fields)
+        given = _from_delimited(
+            path, fields, with_places=source_crs != "" and "" not in (x_field, y_field)
+        )
     else:
         given = _from_vector(path, layer, fields)
     issues = given.issues
@@ -127,8 +141,8 @@ def read_addresses(
     return addresses, issues + notes
 
 
-def _from_delimited(path: str, fields: dict[str, str]) -> _Columns:
-    """The columns of a CSV file."""
+def _from_delimited(path: str, fields: dict[str, str], *, with_places: bool) -> _Columns:
+    """The columns of a CSV file; `with_places` refuses one without coordinates."""
     table, issues = open_delimited(local_file(path))
     chosen = _choose(table.columns, fields, path)
     values, rows, notes = read_columns(table, sorted(set(chosen.values())))
@@ -137,12 +151,15 @@ def _from_delimited(path: str, fields: dict[str, str]) -> _Columns:
         raise InputError("holds no address", path=path)
     blank = [""] * len(rows)
     xy = np.full((len(rows), 2), np.nan)
-    if "x" in chosen and "y" in chosen:
+    missing = [part for part in _STARTS if part not in chosen]
+    if not missing:
         xy = np.column_stack([numbers(values[chosen["x"]]), numbers(values[chosen["y"]])])
     else:
-        text = (
-            f"no columns for x and y among {', '.join(table.columns)}: addresses have no place"
-        )
+        text = f"no column for {' and '.join(missing)} has a usual name"
+        hint = _advise_places(missing, table.columns)
+        if with_places:
+            raise InputError(f"a CRS of places is given, but {text}", path=path, hint=hint)
+        text = f"{text}: addresses have no place. {hint}"
         issues.append(Issue("WARNING", "COORD_COLUMN_MISSING", "addresses", "", text))
     return _Columns(
         values[chosen["address id"]] if "address id" in chosen else [None] * len(rows),
@@ -153,6 +170,20 @@ def _from_delimited(path: str, fields: dict[str, str]) -> _Columns:
         "",
         issues,
     )
+
+
+def _advise_places(missing: list[str], columns: tuple[str, ...]) -> str:
+    """How to name the columns of the coordinates, and those that may be meant."""
+    keys = []
+    for part in missing:
+        like = [
+            name
+            for start in _STARTS[part]
+            for name in columns
+            if name.strip().lower().startswith(start)
+        ]
+        keys.append(f'address_{part} = "{like[0] if like else "..."}"')
+    return f"State {', '.join(keys)} in city.toml. Columns: {', '.join(columns)}."
 
 
 def _from_vector(path: str, layer: str, fields: dict[str, str]) -> _Columns:

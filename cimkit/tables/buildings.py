@@ -38,8 +38,9 @@ class Buildings:
     h_ground : float64 array, shape (n,)
         Height of the ground at the building, metres in the vertical datum.
     ground_source : text array, shape (n,)
-        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``guess`` (below the
-        lowest point of the building: not measured), ``none`` (0, nothing known: not measured).
+        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``guess`` (outside the
+        grid: its nearest cell; without a grid: below the lowest point of the building; not
+        measured), ``none`` (0, nothing known: not measured).
     h_roof_min, h_roof_50p, h_roof_70p, h_roof_max : float64 array, shape (n,)
         1 %, 50 %, 70 % and 99 % quantile of the roof points; NaN without points.
     height : float64 array, shape (n,)
@@ -51,7 +52,8 @@ class Buildings:
     method, reason : text array, shape (n,)
         How the model was made, and why not better; "" where nothing stood in the way.
     n_points : int64 array, shape (n,)
-        Roof points used.
+        Roof points that are its own; each point of the cloud counts once. Where `reason` is
+        ``OVERLAPPED`` the roof is from all points on it, those of other footprints included.
     area : float64 array, shape (n,)
         Area of the footprint in m².
     """

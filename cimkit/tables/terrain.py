@@ -60,13 +60,16 @@ class Terrain:
         )
 
     def window(self, bounds: tuple[float, float, float, float]) -> Terrain:
-        """The cells that heights within (xmin, ymin, xmax, ymax) depend on; no copy is made."""
+        """The cells that heights within (xmin, ymin, xmax, ymax) depend on; no copy is made.
+
+        Outside the grid these are the cells along its edge that are nearest.
+        """
         rows, columns = self.z.shape
-        west = max(math.floor((bounds[0] - self.x0) / self.cell) - 1, 0)
-        south = max(math.floor((bounds[1] - self.y0) / self.cell) - 1, 0)
-        east = min(math.floor((bounds[2] - self.x0) / self.cell) + 2, columns)
-        north = min(math.floor((bounds[3] - self.y0) / self.cell) + 2, rows)
-        here = slice(south, max(north, south)), slice(west, max(east, west))
+        west = _clamp(math.floor((bounds[0] - self.x0) / self.cell) - 1, columns)
+        south = _clamp(math.floor((bounds[1] - self.y0) / self.cell) - 1, rows)
+        east = _clamp(math.floor((bounds[2] - self.x0) / self.cell) + 1, columns)
+        north = _clamp(math.floor((bounds[3] - self.y0) / self.cell) + 1, rows)
+        here = slice(south, north + 1), slice(west, east + 1)
         x0, y0 = self.x0 + west * self.cell, self.y0 + south * self.cell
         return Terrain(self.z[here], self.measured[here], x0, y0, self.cell, self.crs)
 
@@ -90,3 +93,24 @@ class Terrain:
         lower = z[south, west] * (1 - u) + z[south, east] * u
         upper = z[north, west] * (1 - u) + z[north, east] * u
         return np.where(inside, lower * (1 - v) + upper * v, np.nan)
+
+    def nearest(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Height of the cell nearest to places in or outside the grid, shape (n,).
+
+        NaN where that cell is unknown, or the grid has none.
+        """
+        rows, columns = self.z.shape
+        if not self.z.size:
+            return np.full(len(x), np.nan)
+        # Counted from the origin as in `sample`: a window gives the cell of the whole grid.
+        column = np.floor(np.asarray(x) / self.cell) - round(self.x0 / self.cell)
+        row = np.floor(np.asarray(y) / self.cell) - round(self.y0 / self.cell)
+        column = np.clip(column, 0, columns - 1).astype(np.int64)
+        row = np.clip(row, 0, rows - 1).astype(np.int64)
+        height: FloatArray = self.z[row, column].astype(np.float64)
+        return height
+
+
+def _clamp(index: int, n: int) -> int:
+    """The index of n cells that is nearest; 0 where there are none."""
+    return max(min(index, n - 1), 0)

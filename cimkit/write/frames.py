@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,16 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import rasterio
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
+from cimkit.errors import StoreError
 from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Terrain
+from cimkit.write.faults import disk_faults
 
 _CLOCK = "1970-01-01T00:00:00.000Z"
 """GeoPackage keeps the time of the last change; the same input must give the same bytes."""
@@ -31,15 +37,21 @@ def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
     path : Path
         Must not exist.
     layers : dict of str to DataFrame or GeoDataFrame
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take it.
     """
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _CLOCK})
     for name, frame in layers.items():
         kind: str | None = None
         if isinstance(frame, gpd.GeoDataFrame):
             kind = "Point" if name == "addresses" else "Polygon"
-        pyogrio.write_dataframe(
-            frame, path, layer=name, driver="GPKG", append=path.exists(), geometry_type=kind
-        )
+        with disk_faults(path, DataSourceError, DataLayerError):
+            pyogrio.write_dataframe(
+                frame, path, layer=name, driver="GPKG", append=path.exists(), geometry_type=kind
+            )
 
 
 def building_frame(
@@ -71,6 +83,11 @@ def write_terrain(path: Path, terrain: Terrain) -> None:
     ----------
     path : Path
     terrain : Terrain
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take it.
     """
     rows, columns = terrain.z.shape
     north = terrain.y0 + rows * terrain.cell
@@ -88,10 +105,24 @@ def write_terrain(path: Path, terrain: Terrain) -> None:
         "predictor": 3,
         "bigtiff": "if_safer",
     }
-    with rasterio.open(path, "w", **profile) as file:
-        for start in range(0, rows, _STRIPE_ROWS):
-            stop = min(start + _STRIPE_ROWS, rows)
-            part = terrain.z[rows - stop : rows - start][::-1]
-            file.write(
-                np.ascontiguousarray(part), 1, window=Window(0, start, columns, stop - start)
-            )
+    with disk_faults(path, RasterioError, CPLE_BaseError):
+        with rasterio.open(path, "w", **profile) as file:
+            for window, part in _stripes(terrain):
+                file.write(part, 1, window=window)
+        # GDAL writes the rest as it closes the file, and is silent where the disk is full.
+        with rasterio.open(path) as file:
+            for window, part in _stripes(terrain):
+                if not np.array_equal(file.read(1, window=window), part, equal_nan=True):
+                    raise StoreError(
+                        f"{path}: holds other heights than were written to it. Free space or "
+                        "choose another disk."
+                    )
+
+
+def _stripes(terrain: Terrain) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    """Parts of the terrain from north to south, and their place in the file."""
+    rows, columns = terrain.z.shape
+    for start in range(0, rows, _STRIPE_ROWS):
+        stop = min(start + _STRIPE_ROWS, rows)
+        part = terrain.z[rows - stop : rows - start][::-1]
+        yield Window(0, start, columns, stop - start), np.ascontiguousarray(part)

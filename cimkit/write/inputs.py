@@ -1,4 +1,7 @@
-"""Input files as offices hand them over: GBK Shapefile, CSV with byte order mark, job file."""
+"""Input files as offices hand them over: GBK Shapefile, CSV with byte order mark, job file.
+
+All functions raise `cimkit.errors.StoreError` where the disk does not take what they write.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from typing import Any, NamedTuple
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from cimkit.write.faults import disk_faults
 
 DBF_DATE = "2024-01-01"
 """Date in the header of the attribute file, where GDAL would put today."""
@@ -40,9 +46,10 @@ def sample_paths(out: str | PathLike[str]) -> SamplePaths:
     """
     folder = Path(out)
     points = folder / "points"
-    points.mkdir(parents=True, exist_ok=True)
-    for stale in sorted(points.glob("sample_*.laz")):
-        stale.unlink()
+    with disk_faults(points):
+        points.mkdir(parents=True, exist_ok=True)
+        for stale in sorted(points.glob("sample_*.laz")):
+            stale.unlink()
     return SamplePaths(
         folder / "footprints.shp",
         points,
@@ -76,14 +83,15 @@ def write_gbk_shapefile(path: str | Path, frame: gpd.GeoDataFrame) -> None:
     [6]
     """
     target = Path(path)
-    pyogrio.write_dataframe(
-        frame,
-        target,
-        driver="ESRI Shapefile",
-        encoding="GBK",
-        DBF_DATE_LAST_UPDATE=DBF_DATE,
-    )
-    target.with_suffix(".cpg").unlink(missing_ok=True)
+    with disk_faults(target, DataSourceError, DataLayerError):
+        pyogrio.write_dataframe(
+            frame,
+            target,
+            driver="ESRI Shapefile",
+            encoding="GBK",
+            DBF_DATE_LAST_UPDATE=DBF_DATE,
+        )
+        target.with_suffix(".cpg").unlink(missing_ok=True)
 
 
 def write_table(path: str | Path, columns: Mapping[str, Any], *, bom: bool = False) -> None:
@@ -108,7 +116,10 @@ def write_table(path: str | Path, columns: Mapping[str, Any], *, bom: bool = Fal
     """
     encoding = "utf-8-sig" if bom else "utf-8"
     table = pd.DataFrame(dict(columns))
-    table.to_csv(path, index=False, encoding=encoding, float_format="%.3f", lineterminator="\n")
+    with disk_faults(path):
+        table.to_csv(
+            path, index=False, encoding=encoding, float_format="%.3f", lineterminator="\n"
+        )
 
 
 def write_job(path: str | Path, values: Mapping[str, Any], *, note: str) -> None:
@@ -138,4 +149,5 @@ def write_job(path: str | Path, values: Mapping[str, Any], *, note: str) -> None
     lines += [
         f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()
     ]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    with disk_faults(path):
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -7,10 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 import laspy
+import lazrs
 import numpy as np
 from laspy.vlrs.known import WktCoordinateSystemVlr
 from numpy.typing import ArrayLike
 from pyproj import CRS
+
+from cimkit.write.faults import disk_faults
 
 SCALE = 0.001
 """Metres for one step of the stored integers: a millimetre, as surveyors deliver."""
@@ -34,6 +37,11 @@ def write_points(
         LAS classes.
     crs : str
         Any text that pyproj reads; stored as OGC WKT 1, the dialect LAS 1.4 asks for.
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take it.
 
     Notes
     -----
@@ -64,4 +72,5 @@ def write_points(
     las.classification = np.asarray(classification, dtype=np.uint8)
     ones = np.ones(len(places), dtype=np.uint8)
     las.return_number, las.number_of_returns = ones, ones
-    las.write(str(path), laz_backend=laspy.LazBackend.Lazrs)
+    with disk_faults(path, lazrs.LazrsError):
+        las.write(str(path), laz_backend=laspy.LazBackend.Lazrs)

@@ -119,6 +119,33 @@ def test_table_without_places(tmp_path):
     assert count_issues(issues) == {"COORD_COLUMN_MISSING": 1}
 
 
+def test_columns_of_places_that_have_unusual_names(tmp_path):
+    path = write(tmp_path / "a.csv", "id,address,lng_84,lat_84\n1,a,114.01,30.5\n")
+    proposed = 'address_x = "lng_84", address_y = "lat_84"'
+    with pytest.raises(InputError, match=proposed):
+        read(path, source_crs="EPSG:4490")
+    addresses, issues = read(path)
+    assert not addresses.located.any()
+    assert proposed in issues[0].message
+    addresses, _ = read(path, source_crs="EPSG:4490", x_field="lng_84", y_field="lat_84")
+    assert addresses.located.all()
+    addresses, issues = read(path, source_crs="EPSG:4490", x_field="", y_field="")
+    assert count_issues(issues) == {"COORD_COLUMN_MISSING": 1}
+
+
+def test_only_the_column_that_is_missing_is_asked_for(tmp_path):
+    path = write(tmp_path / "a.csv", "id,address,经度,纬度_84,xiaoqu\n1,a,114.01,30.5,b\n")
+    with pytest.raises(InputError, match=r'no column for y .*State address_y = "纬度_84" in'):
+        read(path, source_crs="EPSG:4490")
+
+
+@pytest.mark.parametrize("name", ["GCJ-02", "gcj02", "BD-09", "BD09"])
+def test_offset_systems_are_refused_with_a_way_out(tmp_path, name):
+    path = write(tmp_path / "a.csv", "id,address,lon,lat\n1,a,114.01,30.5\n")
+    with pytest.raises(CrsError, match=r"not supported yet.*EPSG:4490"):
+        read(path, source_crs=name)
+
+
 @pytest.mark.parametrize("names", ["lon,lat", "经度,纬度", "x,y", "LNG,Lat"])
 def test_degrees_are_never_guessed(tmp_path, names):
     path = write(tmp_path / "a.csv", f"id,text,{names}\n1,a,114.01,30.5\n2,b,114.02,30.5\n")

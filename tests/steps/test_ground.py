@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cimkit.steps.ground import add_ground, empty_ground, fill_terrain, fitting_cell, ground
-from cimkit.tables import PointCloud
+from cimkit.tables import PointCloud, Terrain
 
 
 def slope(n=20_000, seed=0):
@@ -62,6 +62,34 @@ def test_a_window_gives_the_heights_of_the_whole_bit_by_bit():
     rng = np.random.default_rng(1)
     x, y = rng.uniform(1020.3, 1031.7, 100), rng.uniform(2011.2, 2025.0, 100)
     assert window.sample(x, y).tobytes() == terrain.sample(x, y).tobytes()
+
+
+BOXES = [(1020.3, 2011.2, 1031.7, 2025.0), (990, 1990, 1001, 2001), (3000, 2010, 3010, 2020)]
+
+
+@pytest.mark.parametrize("bounds", [*BOXES, (900, 900, 910, 910), (1010, 9000, 1020, 9010)])
+@pytest.mark.parametrize("cell", [0.1, 1.0, 2.5])
+def test_the_nearest_height_is_the_same_in_a_window(bounds, cell):
+    terrain, _ = ground(slope(2000), cell=cell)
+    assert terrain is not None
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(bounds[0], bounds[2], 200), rng.uniform(bounds[1], bounds[3], 200)
+    x, y = np.r_[x, bounds[0], bounds[2]], np.r_[y, bounds[1], bounds[3]]
+    found = terrain.nearest(x, y)
+    assert np.isfinite(found).all()
+    window = terrain.window(bounds)
+    assert 0 < window.z.size < terrain.z.size
+    assert window.nearest(x, y).tobytes() == found.tobytes()
+
+
+def test_the_nearest_cell_is_the_one_of_least_distance():
+    terrain = Terrain(np.arange(6.0).reshape(2, 3), np.ones((2, 3), bool), 10.0, 20.0, 10.0)
+    x, y = np.random.default_rng(3).uniform(-30, 90, (2, 500))
+    row, column = np.divmod(np.arange(6), 3)
+    gap = np.hypot(x[:, None] - (15 + 10 * column), y[:, None] - (25 + 10 * row))
+    assert terrain.nearest(x, y).tolist() == gap.argmin(axis=1).tolist()
+    empty = Terrain(np.empty((0, 3)), np.empty((0, 3), bool), 0.0, 0.0, 1.0)
+    assert np.isnan(empty.window((0, 0, 5, 5)).nearest(x, y)).all()
 
 
 @pytest.mark.parametrize("cell", [0.5, 1.0])

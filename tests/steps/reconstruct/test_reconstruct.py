@@ -12,6 +12,7 @@ from shapely import Polygon, box
 from cimkit.check.solids import check_solids
 from cimkit.steps.reconstruct import reconstruct
 from cimkit.steps.reconstruct.solid import extrude
+from cimkit.steps.singulate import singulate
 from cimkit.tables import Footprints, PointCloud, Terrain
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
 
@@ -178,3 +179,83 @@ def test_the_order_of_points_changes_no_bit():
     first, _, _ = reconstruct(one, noisy, building_of_point=owner)
     second, _, _ = reconstruct(one, noisy.take(order), building_of_point=owner[order])
     assert first.to_pandas().equals(second.to_pandas())
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("other", [box(0, 0, 8, 8), box(-0.5, -0.5, 8.5, 8.5)])
+def test_a_footprint_covered_by_another_keeps_its_roof(other, swapped):
+    cloud, _ = roof_cloud(21.0, ground=3.0)
+    shapes = [other, box(0, 0, 8, 8)] if swapped else [box(0, 0, 8, 8), other]
+    both = footprints_of(*shapes)
+    buildings, models, issues = reconstruct(
+        both, cloud, building_of_point=singulate(cloud, both)
+    )
+    assert buildings.height.tolist() == [18.0, 18.0]
+    assert buildings.h_roof_50p.tolist() == [21.0, 21.0]
+    assert buildings.height_source.tolist() == ["points", "points"]
+    assert sorted(buildings.n_points.tolist()) == [0, 400]  # each point counts once
+    owned = buildings.n_points == 0
+    assert (buildings.reason[owned].tolist(), buildings.reason[~owned].tolist()) == (
+        ["OVERLAPPED"],
+        [""],
+    )
+    loser = buildings.building_id[owned][0]
+    assert [(issue.code, issue.id) for issue in issues] == [("FOOTPRINT_OVERLAP", loser)]
+    assert check_solids(models) == []
+
+
+def test_shared_points_must_be_enough_and_above_the_ground():
+    cloud, _ = roof_cloud(3.1, ground=3.0)
+    low = footprints_of(box(0, 0, 8, 8), box(0, 0, 8, 8))
+    buildings, _, _ = reconstruct(low, cloud, building_of_point=singulate(cloud, low))
+    assert buildings.reason.tolist() == ["ROOF_BELOW_GROUND"] * 2
+    assert buildings.height_source.tolist() == ["default"] * 2
+
+    two_points = PointCloud([4.0, 5.0], [4.0, 5.0], [21.0, 21.0], [6, 6])
+    buildings, _, issues = reconstruct(
+        low, two_points, building_of_point=singulate(two_points, low)
+    )
+    assert buildings.reason.tolist() == ["FEW_ROOF_POINTS"] * 2
+    assert "FOOTPRINT_OVERLAP" not in {issue.code for issue in issues}
+
+
+def plateau(level=1900.0):
+    z = level + np.arange(400, dtype=np.float32).reshape(20, 20)
+    return Terrain(z, np.ones((20, 20), bool), 0.0, 0.0, 1.0)
+
+
+def test_a_building_outside_the_cloud_stands_on_the_nearest_ground():
+    cloud, owner = roof_cloud(2500.0)
+    far = box(500, 5, 510, 6)
+    two = footprints_of(box(0, 0, 8, 8), far, floors=[np.nan, 4])
+    terrain = plateau()
+    buildings, models, issues = reconstruct(
+        two, cloud, building_of_point=owner, terrain=terrain
+    )
+    assert buildings.ground_source.tolist() == ["terrain", "guess"]
+    assert buildings.h_ground[1] == terrain.z[5, 19]
+    assert buildings.height[1] == 12.0
+    flagged = [issue for issue in issues if issue.code == "GROUND_NOT_MEASURED"]
+    assert [issue.id for issue in flagged] == ["b1"]
+    assert "outside the cloud" in flagged[0].message
+    assert check_solids(models) == []
+
+    alone, _, _ = reconstruct(
+        two.take(np.array([1])),
+        cloud,
+        building_of_point=owner - 1,
+        terrain=terrain.window(far.bounds),
+    )
+    assert alone.h_ground[0] == buildings.h_ground[1]
+
+
+def test_the_nearest_ground_does_not_bury_a_measured_roof():
+    cloud, owner = roof_cloud(21.0)
+    hill = Terrain(np.full((2, 2), 90.0), np.ones((2, 2), bool), 50.0, 50.0, 1.0)
+    buildings, models, issues = reconstruct(
+        footprints_of(box(0, 0, 8, 8)), cloud, building_of_point=owner, terrain=hill
+    )
+    assert (buildings.height_source[0], buildings.ground_source[0]) == ("points", "guess")
+    assert (buildings.h_ground[0], buildings.height[0]) == (18.0, 3.0)
+    assert check_solids(models) == []
+    assert [issue.code for issue in issues] == ["GROUND_NOT_MEASURED"]
