@@ -2,7 +2,7 @@
 
 Workers are spawned, never forked: a fork of a process with numba's threads hangs or breaks the
 pool. A task runs in a process of its own kind, so that a native decoder brought down by a
-damaged file costs a retry and not the run.
+damaged file costs a retry and not the run. No worker outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -10,22 +10,34 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
+import signal
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import chain
+from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from cimkit.errors import WorkerError
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of the phase, tasks done and tasks in all."""
+
+
+_Outcome = Future[tuple[float, Any]]
+"""CPU seconds and result of a task, or its error."""
+
+_SUBMITTED_PER_WORKER = 2
+"""One runs and one waits: no worker idles, and few arguments are in memory at once."""
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -61,17 +73,26 @@ class Workers:
     n : int
         Processes; 0 takes all cores.
     progress : callable, optional
+
+    Attributes
+    ----------
+    cpu_s : dict of str to float
+        CPU seconds that the workers have spent on each phase.
     """
 
     def __init__(self, n: int = 0, progress: Progress = silent) -> None:
         self.n = n or os.cpu_count() or 1
         self.progress = progress
+        self.cpu_s: dict[str, float] = {}
         self._pool: ProcessPoolExecutor | None = None
 
     def run(
         self, phase: str, function: Callable[[Any], Any], tasks: Mapping[str, Any]
     ) -> Iterator[Any]:
         """Yield the results of ``function(task)`` in the order of the tasks.
+
+        Each comes as soon as those before it have come. After an error of a task no other is
+        begun; of several errors the first in the order of the tasks is raised.
 
         Parameters
         ----------
@@ -87,92 +108,195 @@ class Workers:
         WorkerError
             If a process dies in the same task twice. It names the task.
         """
-        results: dict[str, Any] = {}
-        names = list(tasks)
-        dead = self._run_together(phase, function, tasks, results)
-        for name in dead:  # alone: another death cannot be blamed on a neighbour
-            self._start_again()
-            try:
-                results[name] = self._started().submit(function, tasks[name]).result()
-            except BrokenProcessPool as error:
-                raise WorkerError(f"{phase} {name}") from error
-            self.progress(phase, len(results), len(names))
-        for name in names:
-            yield results.pop(name)
+        early: dict[str, _Outcome] = {}
+        expected = deque(tasks)
+        for done, (name, outcome) in enumerate(self._finished(phase, function, tasks), 1):
+            self.progress(phase, done, len(tasks))
+            early[name] = outcome
+            while expected and expected[0] in early:
+                cpu, result = early.pop(expected.popleft()).result()
+                self.cpu_s[phase] = self.cpu_s.get(phase, 0.0) + cpu
+                yield result
 
-    def close(self) -> None:
-        """End the processes; tasks that have not begun are dropped."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+    def close(self, *, kill: bool = False) -> None:
+        """End the processes; tasks that have not begun are dropped.
 
-    def _run_together(
+        Parameters
+        ----------
+        kill : bool
+            Do not wait for the tasks that run.
+        """
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        if kill:
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+    def _finished(
+        self, phase: str, function: Callable[[Any], Any], tasks: Mapping[str, Any]
+    ) -> Iterator[tuple[str, _Outcome]]:
+        """Name and outcome of each task as they end; what a death took has run again."""
+        waiting, running = deque(tasks), dict[_Outcome, str]()
+        while waiting or running:
+            intact = self._submit(function, tasks, waiting, running)
+            ended = wait_for(running, return_when=FIRST_COMPLETED).done
+            if not intact or any(map(_died, ended)):
+                self.close()  # a broken pool gives up all that it had
+                ended = set(running)
+            outcomes = [(running.pop(one), one) for one in list(running) if one in ended]
+            lost = [name for name, outcome in outcomes if _died(outcome)]
+            whole = [(name, outcome) for name, outcome in outcomes if not _died(outcome)]
+            for name, outcome in chain(whole, self._alone(phase, function, tasks, lost)):
+                if outcome.exception():
+                    waiting.clear()
+                yield name, outcome
+
+    def _submit(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Mapping[str, Any],
+        waiting: deque[str],
+        running: dict[_Outcome, str],
+    ) -> bool:
+        """Hand out the next tasks; False if the pool turns out to be broken."""
+        pool = self._started(self.n)
+        try:
+            while waiting and len(running) < _SUBMITTED_PER_WORKER * self.n:
+                running[pool.submit(_measured, function, tasks[waiting[0]])] = waiting[0]
+                waiting.popleft()
+        except BrokenProcessPool:
+            return False
+        return True
+
+    def _alone(
         self,
         phase: str,
         function: Callable[[Any], Any],
         tasks: Mapping[str, Any],
-        results: dict[str, Any],
-    ) -> list[str]:
-        """Run all tasks in one pool; returns the names of those that it did not survive."""
-        futures = {self._started().submit(function, task): name for name, task in tasks.items()}
-        dead: set[str] = set()
-        for future in as_completed(futures):
-            name = futures[future]
-            try:
-                results[name] = future.result()
-            except BrokenProcessPool:
-                dead.add(name)
-            self.progress(phase, len(results), len(tasks))
-        return [name for name in tasks if name in dead]
-
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.n, mp_context=_Spawn())
-        return self._pool
-
-    def _start_again(self) -> None:
+        names: list[str],
+    ) -> Iterator[tuple[str, _Outcome]]:
+        """Run tasks one by one: another death cannot be blamed on a neighbour."""
+        if not names:
+            return
         self.close()
+        pool = self._started(1)
+        for name in names:
+            outcome = pool.submit(_measured, function, tasks[name])
+            if _died(outcome):
+                self.close()
+                raise WorkerError(f"{phase} {name}") from outcome.exception()
+            yield name, outcome
+        self.close()
+
+    def _started(self, n: int) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(n, mp_context=_Spawn(), initializer=_begin)
+        return self._pool
 
 
 @contextmanager
 def started(n: int, progress: Progress = silent) -> Iterator[Workers]:
-    """Workers that are ended when the block is left."""
+    """Workers that are ended when the block is left; at once, if it is left by an exception.
+
+    SIGTERM leaves it like Ctrl-C, as `KeyboardInterrupt`, unless the program handles it.
+    """
     workers = Workers(n, progress)
-    try:
-        yield workers
-    finally:
+    with _interrupted_by_sigterm():
+        try:
+            yield workers
+        except BaseException:
+            workers.close(kill=True)
+            raise
         workers.close()
 
 
 class Clock:
-    """CPU and wall seconds of the phases, of this process and of its workers together."""
+    """Wall seconds of the phases, and CPU seconds of this process in them."""
 
     def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
         self.phases: dict[str, dict[str, float]] = {}
 
     def lap(self, phase: str) -> None:
-        """End of a phase. CPU of workers shows only when they have ended."""
-        wall, cpu = time.perf_counter(), _cpu_seconds()
+        """End of a phase."""
+        wall, cpu = time.perf_counter(), time.process_time()
         self.phases[phase] = {"wall_s": wall - self._wall, "own_cpu_s": cpu - self._cpu}
         self._wall, self._cpu = wall, cpu
 
-    def as_json(self, workers: int, block_size: float) -> bytes:
+    def as_json(
+        self, workers: int, block_size: float, workers_cpu_s: Mapping[str, float] | None = None
+    ) -> bytes:
         """For run.json: the only file that differs from run to run."""
         facts = {
             "phases": self.phases,
             "workers": workers,
+            "workers_cpu_s": dict(workers_cpu_s or {}),
             "block_size": block_size,
-            "peak_memory_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "peak_memory_worker_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+            "peak_memory_kb": _peak_memory_kb(of_workers=False),
+            "peak_memory_worker_kb": _peak_memory_kb(of_workers=True),
             "python": platform.python_version(),
         }
         return json.dumps(facts, indent=1).encode() + b"\n"
 
 
-def _cpu_seconds() -> float:
-    """CPU of this process and of its ended children."""
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
+def _peak_memory_kb(*, of_workers: bool) -> int:
+    """Most memory of this process, or of the largest ended worker; 0 on Windows."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    who = resource.RUSAGE_CHILDREN if of_workers else resource.RUSAGE_SELF
+    peak = resource.getrusage(who).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak
+
+
+_booked_cpu = 0.0
+
+
+def _measured(function: Callable[[Any], Any], task: Any) -> tuple[float, Any]:
+    """In a worker: CPU seconds since the last task, and the result.
+
+    Not since the start of this one: unpacking a first task imports what it needs.
+    """
+    global _booked_cpu
+    result = function(task)
+    before, _booked_cpu = _booked_cpu, time.process_time()
+    return _booked_cpu - before, result
+
+
+def _died(outcome: _Outcome) -> bool:
+    """Whether the process of a task died. Waits for its end."""
+    return isinstance(outcome.exception(), BrokenProcessPool)
+
+
+def _begin() -> None:
+    """In a new worker: leave Ctrl-C to the parent, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGTERM, where that would end the process without clean-up."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

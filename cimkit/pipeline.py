@@ -7,6 +7,7 @@ not at all.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,9 @@ def build(
         Staging(out, overwrite=overwrite) as staging,
         started(job.workers, progress) as workers,
     ):
-        register = job.register or f"{staging.out}.register.gpkg"
+        # Beside the name that the user knows, also where that is a link to another folder.
+        beside = f"{os.path.abspath(out)}.register.gpkg"  # noqa: PTH100
+        register = job.register or beside
         staging.keep_out(register)
         inputs = read_inputs(job)
         known = _standing_codes(register, job.crs, staging)
@@ -98,7 +101,7 @@ def build(
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        staging.write("run.json", clock.as_json(workers.n, job.block_size))
+        staging.write("run.json", clock.as_json(workers.n, job.block_size, workers.cpu_s))
         reserve(register, encoding.fresh)
         staging.commit()
         activate(register, encoding.codes, inputs.footprints, encoding.retired)

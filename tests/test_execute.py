@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cimkit import execute
 from cimkit.errors import FormatError, WorkerError
-from cimkit.execute import Workers, started
+from cimkit.execute import Clock, Workers, started
+
+ROOT = Path(__file__).parents[1]
 
 
 def double(value):
@@ -38,6 +46,63 @@ def die_always(value):
     if value == "poison":
         os.kill(os.getpid(), signal.SIGKILL)
     return value
+
+
+def pid_unless_first(marker):
+    """Number of the process; the first task of the first try kills its own."""
+    path = Path(marker)
+    if path.name == "0" and not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if path.name != "0":
+        time.sleep(0.2)
+    return os.getpid()
+
+
+def fail_after(task):
+    seconds, path = task
+    time.sleep(seconds)
+    raise FormatError("is bad", path=path)
+
+
+def fail_but_the_first(number):
+    if number:
+        raise FormatError("is bad", path=str(number))
+    time.sleep(0.5)
+
+
+def interrupt_itself(value):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+    return value
+
+
+def note_and_sleep(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+class Watched(Mapping[str, str]):
+    """Tasks that know which of them were looked at."""
+
+    def __init__(self, n):
+        self.n, self.seen = n, set()
+
+    def __getitem__(self, name):
+        self.seen.add(name)
+        return name
+
+    def __iter__(self):
+        return iter(range(self.n))
+
+    def __len__(self):
+        return self.n
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -71,6 +136,180 @@ def test_a_task_that_always_kills_is_named():
     with started(2) as workers, pytest.raises(WorkerError, match="work block 2") as caught:
         list(workers.run("work", die_always, tasks))
     assert caught.value.exit_code == 5
+
+
+def test_after_a_task_that_always_kills_the_workers_are_still_of_use():
+    with started(2) as workers:
+        with pytest.raises(WorkerError):
+            list(workers.run("work", die_always, {"a": "poison"}))
+        assert list(workers.run("double", double, {"a": 1, "b": 2})) == [2, 4]
+
+
+@pytest.mark.parametrize("submitted", [2, 10_000])
+def test_a_death_while_thousands_of_tasks_are_submitted(tmp_path, monkeypatch, submitted):
+    monkeypatch.setattr(execute, "_SUBMITTED_PER_WORKER", submitted)
+    tasks = {str(k): str(tmp_path / f"{k}{'' if k else '.poison'}") for k in range(2000)}
+    seen = []
+    with started(2, lambda *state: seen.append(state)) as workers:
+        results = list(workers.run("work", die_once, tasks))
+    assert results == [Path(task).name for task in tasks.values()]
+    assert seen == [("work", k, 2000) for k in range(1, 2001)]
+
+
+def test_a_death_between_two_phases_is_not_noticed():
+    with started(1) as workers:
+        (worker,) = workers.run("pid", pid, {"a": 0})
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not alive(worker))
+        time.sleep(0.2)  # the pool learns of it: the next submit fails
+        assert list(workers.run("double", double, {"a": 1})) == [2]
+
+
+def test_one_process_runs_all_that_a_death_took(tmp_path):
+    tasks = {str(k): str(tmp_path / str(k)) for k in range(4)}
+    with started(2) as workers:
+        assert len(set(workers.run("pid", pid_unless_first, tasks))) == 1
+
+
+def test_arguments_are_taken_when_they_are_needed():
+    tasks = Watched(1000)
+    with started(1) as workers:
+        assert next(workers.run("double", double, tasks)) == 0
+    assert len(tasks.seen) <= 2
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_of_two_errors_the_first_in_the_order_of_the_tasks_is_raised(n):
+    tasks = {"slow": (0.5, "a.laz"), "quick": (0.0, "b.laz")}
+    with started(n) as workers, pytest.raises(FormatError, match=r"a\.laz"):
+        list(workers.run("read", fail_after, tasks))
+
+
+def test_after_an_error_no_task_is_begun():
+    tasks = Watched(1000)
+    with started(2) as workers, pytest.raises(FormatError):
+        list(workers.run("read", fail_but_the_first, tasks))
+    assert len(tasks.seen) <= 8
+
+
+def test_ctrl_c_is_left_to_the_parent():
+    with started(1) as workers:
+        assert list(workers.run("work", interrupt_itself, {"a": "a"})) == ["a"]
+
+
+def test_cpu_of_the_workers_is_booked_on_their_phase():
+    clock = Clock()
+    with started(2) as workers:
+        list(workers.run("burn", burn, {"a": 0.3, "b": 0.3}))
+        list(workers.run("rest", time.sleep, {"a": 0.3}))
+        clock.lap("all")
+        facts = json.loads(clock.as_json(workers.n, 500.0, workers.cpu_s))
+    assert 0.6 <= facts["workers_cpu_s"]["burn"] < 6.0
+    assert facts["workers_cpu_s"]["rest"] < 0.3
+    assert facts["phases"]["all"]["own_cpu_s"] < 0.6
+    assert facts["peak_memory_kb"] > 1000
+
+
+def alive(process):
+    """Whether a process runs; one that only waits to be counted does not."""
+    try:
+        os.kill(process, 0)
+        return ") Z" not in Path(f"/proc/{process}/stat").read_text()
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # no /proc, or gone meanwhile
+        return not os.path.exists("/proc/self")
+
+
+def wait_until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def busy_program(tmp_path):
+    """A program with two workers that sleep for a minute: its process and their numbers."""
+    program = (
+        "from cimkit.execute import started\n"
+        "from tests.test_execute import note_and_sleep\n"
+        "try:\n"
+        "    with started(2) as workers:\n"
+        f"        tasks = dict.fromkeys('abcdef', {str(tmp_path)!r})\n"
+        "        list(workers.run('sleep', note_and_sleep, tasks))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2, 30)
+        yield process, [int(path.name) for path in tmp_path.iterdir()]
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_workers_do_not_outlive_a_killed_parent(busy_program):
+    process, workers = busy_program
+    assert all(map(alive, workers))
+    process.kill()
+    wait_until(lambda: not any(map(alive, workers)))
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "sigterm"])
+def test_an_interrupted_parent_ends_its_workers_at_once(busy_program, end):
+    process, workers = busy_program
+    if end == "ctrl-c":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    out, err = process.communicate(timeout=5)
+    assert (out, err, process.returncode) == ("interrupted\n", "", 0)
+    assert not any(map(alive, workers))
+
+
+def test_sigterm_is_handled_only_within_and_only_where_nobody_else_does():
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with started(1):
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with started(1):
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_workers_start_from_a_thread():
+    results: list[int] = []
+
+    def work():
+        with started(1) as workers:
+            results.extend(workers.run("double", double, {"a": 4}))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(60)
+    assert results == [8]
+
+
+def test_modules_that_windows_lacks_are_not_needed_to_import():
+    program = (
+        "import sys\n"
+        "sys.modules.update(fcntl=None, resource=None)\n"
+        "import cimkit.execute, cimkit.write.store\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_all_cores_by_default():

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import os
+import re
+import secrets
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -23,7 +25,10 @@ from cimkit.errors import StoreError
 MANIFEST = "manifest.json"
 """Every city folder holds one; a folder without is not replaced."""
 
-_DISK_ERRORS = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT, None}
+"""None: a short write of numpy or GDAL comes without a number."""
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DISK_ERRORS = _FULL | _FORBIDDEN | {errno.EIO}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -33,7 +38,7 @@ class Staging:
     Parameters
     ----------
     out : str or Path
-        The output folder.
+        The output folder. A link stays; the folder that it names is written.
     overwrite : bool
         Replace a city that stands there.
 
@@ -54,26 +59,28 @@ class Staging:
     """
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
-        self.out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve() would follow a link)
-        self.folder = self.out.with_name(f".{self.out.name}.staging")
-        self.work = self.out.with_name(f".{self.out.name}.work")
-        self._old = self.out.with_name(f".{self.out.name}.old")
+        self.out = Path(os.path.realpath(out))
+        # A worker of a killed build may write on for a moment, but not into the next build.
+        build = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.folder = self._beside(f"staging-{build}")
+        self.work = self._beside(f"work-{build}")
+        self._old = self._beside("old")
         self._overwrite = overwrite
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        check_output(self.out, overwrite=self._overwrite)
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             self._finish_commit()
-            for folder in (self.folder, self.work):
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
+            check_output(self.out, overwrite=self._overwrite)
+            self._remove_stale()
+            self.folder.mkdir()
+            self.work.mkdir()
         except OSError as error:
             self._release()
             raise _disk_error(error, self.out) from error
-        except StoreError:
+        except BaseException:
             self._release()
             raise
         return self
@@ -84,8 +91,10 @@ class Staging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.work, ignore_errors=True)
+        _remove(self.folder)
+        _remove(self.work)
+        with suppress(OSError):
+            self._finish_commit()
         self._release()
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             raise _disk_error(error, self.out) from error
@@ -97,7 +106,7 @@ class Staging:
         ------
         StoreError
         """
-        if Path(os.path.abspath(path)).is_relative_to(self.out):  # noqa: PTH100
+        if Path(os.path.realpath(path)).is_relative_to(self.out):
             raise StoreError(
                 f"{path}: lies inside the city folder, which is replaced as a whole. Keep the "
                 "register beside it."
@@ -125,42 +134,63 @@ class Staging:
         }
 
     def commit(self) -> None:
-        """Make the staging folder the output. What stood there is removed last."""
-        for file in self.folder.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if not self.out.exists():
-            self.folder.rename(self.out)
-        elif not _exchange(self.folder, self.out):
-            shutil.rmtree(self._old, ignore_errors=True)
-            self.out.rename(self._old)
-            self.folder.rename(self.out)
-            shutil.rmtree(self._old)
+        """Make the staging folder the output. What stood there is removed last.
+
+        Raises
+        ------
+        StoreError
+            If something that must not be replaced came to stand there during the build.
+        """
+        try:
+            for path in (*self.folder.rglob("*"), self.folder):
+                _sync(path)
+            check_output(self.out, overwrite=self._overwrite)
+            if not self.out.exists():
+                self.folder.rename(self.out)
+            elif not _exchange(self.folder, self.out):
+                _remove(self._old)
+                self.out.rename(self._old)
+                self.folder.rename(self.out)
+        except OSError as error:
+            raise _disk_error(error, self.out) from error
         _sync(self.out.parent)
 
+    def _beside(self, kind: str) -> Path:
+        return self.out.with_name(f".{self.out.name}.{kind}")
+
     def _finish_commit(self) -> None:
-        """After a death between the two renames of `commit`: bring the old city back."""
-        if self._old.exists() and not self.out.exists():
+        """After an end between the two renames of `commit`: bring the old city back."""
+        if self._old.is_dir() and not self._old.is_symlink() and not self.out.exists():
             self._old.rename(self.out)
-            check_output(self.out, overwrite=self._overwrite)
-        shutil.rmtree(self._old, ignore_errors=True)
+        _remove(self._old)
+
+    def _remove_stale(self) -> None:
+        """Remove what killed builds of this output left; the lock is held."""
+        name = re.compile(rf"\.{re.escape(self.out.name)}\.(staging|work)-\d+-[0-9a-f]{{8}}")
+        for path in list(self.out.parent.iterdir()):
+            if name.fullmatch(path.name):
+                _remove(path)
 
     def _take_lock(self) -> None:
         """Keep a lock file open; the system frees it when the process ends, however it ends."""
-        path = self.out.with_name(f".{self.out.name}.lock")
-        self._lock = path.open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            self._lock = None
-            raise StoreError(
-                f"{self.out}: another build is writing it. Wait for it, or name another folder."
-            ) from error
+        path = self._beside("lock")
+        while self._lock is None:
+            file = path.open("a")
+            if not _lock(file):
+                file.close()
+                raise StoreError(
+                    f"{self.out}: another build is writing it. Wait for it, or name another "
+                    "folder."
+                )
+            if _is_at(file, path):
+                self._lock = file
+            else:  # its owner removed it between our opening and locking: nobody else sees it
+                file.close()
 
     def _release(self) -> None:
         if self._lock is not None:
-            self.out.with_name(f".{self.out.name}.lock").unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows keeps an open file
+                self._beside("lock").unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -200,11 +230,49 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _lock(file: IO[str]) -> bool:
+    """Lock a file; False if another process holds it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether an open file is the one that the path names."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder as far as that is possible, a link without following it."""
+    if path.is_symlink() or path.is_file():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _sync(path: Path) -> None:
     """Force a file or folder to the disk."""
+    if sys.platform == "win32":  # it syncs only what is open for writing, and no folders
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems sync no folders
+            raise
     finally:
         os.close(handle)
 
@@ -221,8 +289,13 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _disk_error(error: OSError, out: Path) -> StoreError:
-    place = error.filename or out
+    """The error in words, with advice where there is some."""
+    advice = ""
+    if error.errno in _FULL:
+        advice = "Free space or choose another disk; "
+    elif error.errno in _FORBIDDEN:
+        advice = "Look at the permissions or choose another folder; "
     return StoreError(
-        f"{place}: cannot be written ({error.strerror}). Free space or choose another disk; "
+        f"{error.filename or out}: cannot be written ({error.strerror or error}). {advice}"
         "what stood in the output folder is untouched."
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+from pathlib import Path
+from typing import IO
 
+import numpy as np
 import pytest
 
 from cimkit.errors import StoreError
@@ -99,12 +102,128 @@ def test_two_builds_cannot_write_one_city(tmp_path):
 
 
 def test_the_scraps_of_a_killed_build_do_not_get_into_the_next(tmp_path):
-    for scrap in (".city.staging", ".city.work"):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    for scrap in (".city.staging-77-0123abcd", ".city.work-77-0123abcd"):
         (tmp_path / scrap).mkdir()
         (tmp_path / scrap / "half.bin").write_bytes(b"x")
+    (tmp_path / ".city.work-78-0123abcd").symlink_to(precious)
+    (tmp_path / ".city.old").symlink_to(precious)
+    others = [".city.staging-plan", ".city2.staging-77-0123abcd"]
+    for other in others:
+        (tmp_path / other).mkdir()
+    make_city(tmp_path / "city")
+    assert names(tmp_path) == [*others, "city", "precious"]
+    assert names(tmp_path / "city") == ["manifest.json", "tiles"]
+    assert names(precious) == ["thesis.txt"]
+
+
+def test_no_two_builds_share_a_folder(tmp_path):
+    one, other = Staging(tmp_path / "city"), Staging(tmp_path / "city")
+    assert len({one.folder, one.work, other.folder, other.work}) == 4
+
+
+def test_a_build_that_lost_its_folder_cannot_write_into_the_next(tmp_path):
+    orphan = Staging(tmp_path / "city")
+    with Staging(tmp_path / "city") as staging:
+        orphan.write("tiles/orphan.glb", b"x")
+        staging.write("manifest.json", b"{}")
+        staging.commit()
+    assert names(tmp_path / "city") == ["manifest.json"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_came_to_stand_at_out_during_the_build_is_kept(tmp_path, overwrite):
+    def build_beside():
+        with Staging(tmp_path / "city", overwrite=overwrite) as staging:
+            staging.write("manifest.json", b"{}")
+            (tmp_path / "city").mkdir()
+            (tmp_path / "city" / "thesis.txt").write_text("years of work")
+            staging.commit()
+
+    with pytest.raises(StoreError, match="is not a city" if overwrite else "exists already"):
+        build_beside()
+    assert names(tmp_path) == ["city"]
+    assert names(tmp_path / "city") == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_link_stays_a_link(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(store, "_exchange", lambda one, other: False)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "city").symlink_to(tmp_path / "disk" / "city")
+    for content in (b"one", b"two"):
+        make_city(tmp_path / "city", content, overwrite=True)
+        assert (tmp_path / "city").is_symlink()
+        assert names(tmp_path) == ["city", "disk"]
+        assert names(tmp_path / "disk") == ["city"]
+        assert (tmp_path / "disk" / "city" / "tiles" / "a.glb").read_bytes() == content
+
+
+def test_a_register_inside_is_seen_through_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "city").symlink_to(tmp_path / "disk")
+    staging = Staging(tmp_path / "city")
+    for inside in (tmp_path / "city" / "r.gpkg", tmp_path / "disk" / "r.gpkg"):
+        with pytest.raises(StoreError, match="inside the city folder"):
+            staging.keep_out(inside)
+    staging.keep_out(tmp_path / "r.gpkg")
+
+
+def test_a_lock_that_its_owner_removes_meanwhile_is_taken_anew(tmp_path, monkeypatch):
+    """One build opens the lock file; the owner removes it; a third makes a new one."""
+    real, path = store._lock, tmp_path / ".city.lock"
+    third: list[IO[str]] = []
+
+    def lock(file):
+        if not third:
+            path.unlink()
+            third.append(path.open("a"))
+            assert real(third[0])
+        return real(file)
+
+    monkeypatch.setattr(store, "_lock", lock)
+    with pytest.raises(StoreError, match="another build"):
+        make_city(tmp_path / "city")
+    third[0].close()
     make_city(tmp_path / "city")
     assert names(tmp_path) == ["city"]
-    assert names(tmp_path / "city") == ["manifest.json", "tiles"]
+
+
+def test_a_lock_removed_before_it_is_held_is_no_lock(tmp_path, monkeypatch):
+    real = store._lock
+    locked: list[bool] = []
+
+    def lock(file):
+        if not locked:
+            (tmp_path / ".city.lock").unlink()
+        locked.append(real(file))
+        return locked[-1]
+
+    monkeypatch.setattr(store, "_lock", lock)
+    with Staging(tmp_path / "city"):
+        assert locked == [True, True]
+        with pytest.raises(StoreError, match="another build"):
+            make_city(tmp_path / "city")
+
+
+def test_a_commit_that_fails_between_two_renames_brings_the_old_back(tmp_path, monkeypatch):
+    make_city(tmp_path / "city")
+    monkeypatch.setattr(store, "_exchange", lambda one, other: False)
+    rename = Path.rename
+
+    def fail_to_move_in(self, target):
+        if "staging" in self.name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_to_move_in)
+    with pytest.raises(StoreError, match="Input/output error"):
+        make_city(tmp_path / "city", b"two", overwrite=True)
+    assert names(tmp_path) == ["city"]
+    assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
 
 def test_a_death_between_two_renames_is_mended_by_the_next_start(tmp_path):
@@ -116,15 +235,44 @@ def test_a_death_between_two_renames_is_mended_by_the_next_start(tmp_path):
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
 
-def test_a_full_disk_says_so_and_spares_the_old(tmp_path):
+def fault(number):
+    return OSError(number, os.strerror(number), "/disk/file")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (fault(errno.ENOSPC), "file: cannot be written .No space left on device.. Free space"),
+        (fault(errno.EDQUOT), "Free space"),
+        (fault(errno.EACCES), "permissions"),
+        (fault(errno.EROFS), "permissions"),
+        (OSError("100 requested and 0 written"), "100 requested and 0 written.. Free space"),
+    ],
+)
+def test_a_full_or_forbidden_disk_says_so_and_spares_the_old(tmp_path, error, advice):
     make_city(tmp_path / "city")
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk/file")
-    with (
-        pytest.raises(StoreError, match="No space left"),
-        Staging(tmp_path / "city", overwrite=True),
-    ):
-        raise full
+    with pytest.raises(StoreError, match=advice), Staging(tmp_path / "city", overwrite=True):
+        raise error
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_array_on_a_full_disk(tmp_path):
+    with pytest.raises(StoreError, match="requested"), Staging(tmp_path / "city"):
+        np.zeros(100_000).tofile("/dev/full")
+
+
+def test_no_space_is_freed_for_a_path_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        make_city(tmp_path / "file" / "city")
+    assert "Free space" not in str(caught.value)
+
+
+def test_other_errors_pass_as_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), Staging(tmp_path / "city"):
+        (tmp_path / "missing").read_bytes()
+    assert names(tmp_path) == []
 
 
 def test_sums_name_every_file(tmp_path):
