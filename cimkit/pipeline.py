@@ -82,7 +82,8 @@ def build(
     Raises
     ------
     ParameterError, InputError, StoreError, WorkerError
-        The old output is untouched then.
+        The old output is untouched then. Only if the register fails after the commit does the
+        new city stand; its codes are activated by the next build.
     """
     job = _as_job(job, keys)
     clock = Clock()
