@@ -149,13 +149,13 @@ def run(
         print_json(pipeline.plan(job))
         return
     city = pipeline.build(out, job, overwrite=overwrite, progress=Lines())
-    show(city, out)
+    show(city, out, job.register or f"{out}.register.gpkg")
     if any(issue.severity == "ERROR" for issue in city.issues):
         raise typer.Exit(1)
 
 
-def show(city: City, out: Path) -> None:
-    """Print the counts of a city, its issues with an example of each code, and what to open."""
+def show(city: City, out: Path, register: str) -> None:
+    """Print the counts of a city, an example of each issue code, what to open and keep."""
     print(plain(f"{out}: {_counts(city.counts)}"))
     print(f"codes: {_counts(city.manifest['outputs']['codes'])}")
     of_code: dict[str, list[Issue]] = {}
@@ -166,6 +166,7 @@ def show(city: City, out: Path) -> None:
         print(plain(f"{first.severity:9}{code:28}{len(more) + 1:>8,}  {example}"))
     for name, program in PRODUCTS.items():
         print(plain(f"open {out / name} {program}"))
+    print(plain(f"keep {register}: the codes live there"))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

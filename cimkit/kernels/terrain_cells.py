@@ -15,6 +15,9 @@ from cimkit.tables._columns import FloatArray, IntArray
 
 Heights = NDArray[np.float32]
 
+ALIGNED_LEVELS = 10
+"""Cells above 1,024 are not aligned: two beside the origin would never become one."""
+
 
 @kernel
 def sum_cells(
@@ -45,15 +48,21 @@ def sum_cells(
 
 
 @kernel
-def halve(z: Heights) -> Heights:
-    """Mean of the known cells of each two by two; NaN where none is known."""
+def halve(z: Heights, odd_row: int, odd_column: int) -> Heights:
+    """Mean of the known cells of each two by two; NaN where none is known.
+
+    `odd_row` is 1 where the first row is the second of its pair, else 0; `odd_column` likewise.
+    """
     rows, columns = z.shape
-    coarse = np.empty(((rows + 1) // 2, (columns + 1) // 2), dtype=np.float32)
-    for i in range(coarse.shape[0]):
-        for j in range(coarse.shape[1]):
+    shape = (rows + odd_row + 1) // 2, (columns + odd_column + 1) // 2
+    coarse = np.empty(shape, dtype=np.float32)
+    for i in range(shape[0]):
+        south, north = max(2 * i - odd_row, 0), min(2 * i + 2 - odd_row, rows)
+        for j in range(shape[1]):
+            west, east = max(2 * j - odd_column, 0), min(2 * j + 2 - odd_column, columns)
             total, n = 0.0, 0
-            for row in range(2 * i, min(2 * i + 2, rows)):
-                for column in range(2 * j, min(2 * j + 2, columns)):
+            for row in range(south, north):
+                for column in range(west, east):
                     if not np.isnan(z[row, column]):
                         total += z[row, column]
                         n += 1
@@ -62,11 +71,11 @@ def halve(z: Heights) -> Heights:
 
 
 @kernel
-def fill_from(z: Heights, coarse: Heights) -> None:
+def fill_from(z: Heights, coarse: Heights, odd_row: int, odd_column: int) -> None:
     """Fill the unknown cells of `z` from the cells of `coarse`, twice as large, bilinearly."""
     rows, columns = z.shape
     for row in range(rows):
-        v = (row + 0.5) / 2 - 0.5
+        v = (row + odd_row + 0.5) / 2 - 0.5
         south = int(np.floor(v))
         v -= south
         north = min(south + 1, coarse.shape[0] - 1)
@@ -74,7 +83,7 @@ def fill_from(z: Heights, coarse: Heights) -> None:
         for column in range(columns):
             if not np.isnan(z[row, column]):
                 continue
-            u = (column + 0.5) / 2 - 0.5
+            u = (column + odd_column + 0.5) / 2 - 0.5
             west = int(np.floor(u))
             u -= west
             east = min(west + 1, coarse.shape[1] - 1)
@@ -84,13 +93,16 @@ def fill_from(z: Heights, coarse: Heights) -> None:
             z[row, column] = lower * (1 - v) + upper * v
 
 
-def fill_holes(z: Heights) -> None:
+def fill_holes(z: Heights, first_row: int = 0, first_column: int = 0) -> None:
     """Fill all unknown cells of `z`, in place; with no known cell it stays unknown.
 
     Parameters
     ----------
     z : float32 array, shape (rows, columns)
         NaN where unknown.
+    first_row, first_column : int
+        Place of cell (0, 0) in the grid that starts at the origin of the CRS. Coarser cells are
+        aligned to it, so that a city that grows at its edge keeps its heights elsewhere.
 
     Examples
     --------
@@ -100,11 +112,15 @@ def fill_holes(z: Heights) -> None:
     array([[1., 2.],
            [2., 3.]], dtype=float32)
     """
-    levels = [z]
+    levels, odd = [z], [(0, 0)]
     while levels[-1].size > 1:
-        levels.append(halve(levels[-1]))
-    for fine, coarse in zip(levels[-2::-1], levels[:0:-1], strict=True):
-        fill_from(fine, coarse)
+        if len(levels) > ALIGNED_LEVELS:
+            first_row = first_column = 0
+        odd.append((first_row & 1, first_column & 1))
+        levels.append(halve(levels[-1], *odd[-1]))
+        first_row, first_column = first_row >> 1, first_column >> 1
+    for k in range(len(levels) - 1, 0, -1):
+        fill_from(levels[k - 1], levels[k], *odd[k])
 
 
 def empty_sums(rows: int, columns: int) -> tuple[IntArray, NDArray[np.int32]]:

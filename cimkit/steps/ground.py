@@ -114,7 +114,7 @@ def fill_terrain(
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (total / (count * 1000.0)).astype(np.float32)
-    fill_holes(z)
+    fill_holes(z, first_row, first_column)
     return Terrain(z, measured, first_column * cell, first_row * cell, cell, crs)
 
 

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cimkit.errors import StoreError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, None}
+"""None: a short write of NumPy or GDAL comes without a number."""
+
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def advice_for(number: int | None) -> str:
+    """What to do about the error with this number; "" where nobody knows.
+
+    Examples
+    --------
+    >>> advice_for(errno.ENOSPC), advice_for(errno.ENOENT)
+    ('Free space or choose another disk.', '')
+    """
+    if number in FULL:
+        return "Free space or choose another disk."
+    if number in FORBIDDEN:
+        return "Look at the permissions or choose another folder."
+    return ""
 
 
 @contextmanager
@@ -37,6 +58,5 @@ def disk_faults(path: str | Path, *kinds: type[Exception]) -> Iterator[None]:
     except caught as error:
         # rasterio keeps what GDAL said one level below.
         why = getattr(error, "strerror", None) or error.__cause__ or error
-        raise StoreError(
-            f"{path}: cannot be written ({why}). Free space or choose another disk."
-        ) from error
+        advice = advice_for(getattr(error, "errno", None))
+        raise StoreError(f"{path}: cannot be written ({why}). {advice}".rstrip()) from error

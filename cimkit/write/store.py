@@ -21,14 +21,12 @@ from types import TracebackType
 from typing import IO, Self
 
 from cimkit.errors import StoreError
+from cimkit.write.faults import FORBIDDEN, FULL, advice_for
 
 MANIFEST = "manifest.json"
 """Every city folder holds one; a folder without is not replaced."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, None}
-"""None: a short write of numpy or GDAL comes without a number."""
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_DISK_ERRORS = _FULL | _FORBIDDEN | {errno.EIO}
+_DISK_ERRORS = FULL | FORBIDDEN | {errno.EIO}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -290,12 +288,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def _disk_error(error: OSError, out: Path) -> StoreError:
     """The error in words, with advice where there is some."""
-    advice = ""
-    if error.errno in _FULL:
-        advice = "Free space or choose another disk; "
-    elif error.errno in _FORBIDDEN:
-        advice = "Look at the permissions or choose another folder; "
-    return StoreError(
-        f"{error.filename or out}: cannot be written ({error.strerror or error}). {advice}"
-        "what stood in the output folder is untouched."
-    )
+    place, why = error.filename or out, error.strerror or error
+    words = f"{place}: cannot be written ({why}).", advice_for(error.errno)
+    untouched = "What stood in the output folder is untouched."
+    return StoreError(" ".join(filter(None, (*words, untouched))))

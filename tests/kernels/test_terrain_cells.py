@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, halve, sum_cells
 
@@ -49,4 +50,24 @@ def test_without_any_known_cell_nothing_is_invented():
 
 def test_halving_is_the_mean_of_known_cells():
     z = np.array([[1, 3, np.nan], [np.nan, 5, np.nan], [7, np.nan, 9]], dtype=np.float32)
-    np.testing.assert_array_equal(halve(z), np.array([[3, np.nan], [7, 9]], dtype=np.float32))
+    np.testing.assert_array_equal(halve(z, 0, 0), [[3, np.nan], [7, 9]])
+    np.testing.assert_array_equal(halve(z, 1, 1), [[1, 3], [7, 7]])
+
+
+@pytest.mark.parametrize("grown", [1, 2, 3, 5, 8])
+def test_a_city_that_grows_at_its_edge_keeps_its_heights_elsewhere(grown):
+    """A hole far from the edge is filled alike, whatever cell the grid begins with."""
+    rng = np.random.default_rng(8)
+    whole = rng.normal(20, 3, (96, 80)).astype(np.float32)
+    whole[40:60, 30:52] = np.nan
+    small = whole[grown:, grown:].copy()
+    fill_holes(whole, 100, 300)
+    fill_holes(small, 100 + grown, 300 + grown)
+    np.testing.assert_array_equal(small[16:, 16:], whole[16 + grown :, 16 + grown :])
+
+
+@pytest.mark.parametrize("first", [-1, -7, 0, 7, 40_000_001])
+def test_any_place_in_the_world_is_filled(first):
+    z = np.array([[1, np.nan], [np.nan, np.nan]], dtype=np.float32)
+    fill_holes(z, first, first)
+    np.testing.assert_array_equal(z, np.ones((2, 2)))
