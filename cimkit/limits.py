@@ -23,8 +23,5 @@ CSV_BYTES_MAX = 4_000_000_000
 TEXT_CHARACTERS_MAX = 10_000
 """Characters of one identifier or address."""
 
-TILE_BUILDINGS_MAX = 256
-"""Buildings in one tile: about 100 KB of glb, what a browser loads in one request."""
-
 TILE_LEVELS_MAX = 20
 """Depth of the tile tree: 1 m below a root of 1,000 km; deeper is many towers at one spot."""
