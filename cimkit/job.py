@@ -68,7 +68,7 @@ class Job:
     edge_distance : float
         An address outside all footprints is linked up to this distance, metres.
     tile_buildings : int
-        Most buildings in one tile; 256 are some 100 to 250 KB, what a browser loads at once.
+        Most buildings in one tile; 256 are some 170 to 330 KB, one request of a browser.
     workers : int
         Worker processes; 0 takes all cores.
     block_size : float
