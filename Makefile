@@ -2,11 +2,13 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/ready
+READY_DEV := .venv/ready-dev
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 demo: $(READY)
 	$(BIN)/cimkit demo demo --overwrite
 
-test: $(READY)
+test: $(READY_DEV)
 	$(BIN)/ruff check cimkit tests benchmarks
 	$(BIN)/ruff format --check cimkit tests benchmarks
 	$(BIN)/mypy
@@ -14,22 +16,30 @@ test: $(READY)
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q tests/kernels
 	NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest -q tests/kernels
 
-bench: $(READY)
+bench: $(READY_DEV)
 	$(BIN)/python benchmarks/build_against_decoding.py
 
 samples: $(READY)
 	$(BIN)/cimkit sample data-samples
 
-lock: $(READY)
+lock: $(READY_DEV)
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate --extra test --extra dev pyproject.toml -o requirements.lock
+	$(COMPILE) --extra test --extra dev --extra docs pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock pyproject.toml -o requirements.lock
+
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into .venv; about a minute, once."
 	@$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps -e .
 	touch $(READY)
+
+$(READY_DEV): $(READY) requirements-dev.lock
+	@echo "Installing what the tests need; about a minute, once."
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	touch $(READY_DEV)
 
 .PHONY: demo test bench samples lock
