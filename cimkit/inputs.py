@@ -21,7 +21,7 @@ from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile
-from cimkit.write.store import file_sha256
+from cimkit.write.partitions import file_sha256
 
 
 class Inputs(NamedTuple):
@@ -81,20 +81,31 @@ def read_inputs(job: Job) -> Inputs:
 
 
 def input_files(
-    job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
+    job: Job, inputs: Inputs, clouds: Sequence[tuple[LasHeader, str, dict[str, int]]]
 ) -> list[InputFile]:
-    """Name, size and fingerprint of each input, in an order of their own."""
+    """Name, size and fingerprint of each input, in an order of their own.
+
+    Parameters
+    ----------
+    job : Job
+    inputs : Inputs
+    clouds : sequence of (LasHeader, str, dict)
+        Each cloud with its SHA-256 and the counts of its points.
+    """
     files = _files(job.footprints, "footprints", inputs.feature_counts)
     if job.addresses and inputs.addresses is not None:
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
-    clouds = [
-        file
-        for h in inputs.headers
-        for file in _files(
-            str(h.path), "points", {"points": h.n_points, **classes.get(str(h.path), {})}
+    scans = [
+        InputFile(
+            header.path.name,
+            "points",
+            header.size_bytes,
+            sha256,
+            {"points": header.n_points, **n},
         )
+        for header, sha256, n in clouds
     ]
-    return files + sorted(clouds, key=lambda file: (file.name, file.sha256))
+    return files + sorted(scans, key=lambda file: (file.name, file.sha256))
 
 
 def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], list[Issue]]:
