@@ -132,6 +132,7 @@ def _death(code: int | None) -> str:
     name = signal.Signals(-code).name
     return {
         "SIGALRM": "it took longer than it may",
+        "SIGPROF": "it took longer than it may",
         "SIGKILL": "the last was killed: memory has run out, or another program killed it",
         "SIGABRT": "the last gave up: native code met something impossible, or a memory limit",
         "SIGSEGV": "the last crashed in native code: the input is damaged",

@@ -49,13 +49,15 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    seconds : float
-        Wall time.
+    cpu_s, wall_s : float
+        Seconds of work, and from begin to end. The first is the one to set by what a task should
+        need: on a busy machine it takes the same.
     memory_bytes : int
         Address space beyond what the process has when the task begins. Not kept on macOS.
     """
 
-    seconds: float
+    cpu_s: float
+    wall_s: float
     memory_bytes: int
 
 
@@ -112,7 +114,8 @@ class Workers:
         tasks: Mapping[str, Any],
         *,
         limits: Callable[[Any], Limits] | None = None,
-        poisoned: dict[str, Exception] | None = None,
+        set_aside: dict[str, Exception] | None = None,
+        forgiven: tuple[type[CimkitError], ...] = (),
     ) -> Iterator[Any]:
         """Yield the results of ``function(task)`` in the order of the tasks.
 
@@ -129,10 +132,12 @@ class Workers:
             Name of each task and its argument.
         limits : callable, optional
             What a task may take.
-        poisoned : dict, optional
+        set_aside : dict, optional
             Collects tasks that are poison instead of raising, with the error of each, and the
             rest goes on; the result of such a task is None. A task is poison too if it raises
             anything but a `CimkitError` or an `OSError`: those are of an input or the disk.
+        forgiven : tuple of exception classes
+            Errors that set a task aside all the same.
 
         Raises
         ------
@@ -142,13 +147,17 @@ class Workers:
         early: dict[str, _Outcome] = {}
         expected = deque(tasks)
         call = _Call(phase, function, tasks, limits)
-        for done, (name, outcome) in enumerate(self._finished(call, poisoned), 1):
+
+        def is_poison(error: BaseException | None) -> TypeGuard[Exception]:
+            return set_aside is not None and (_is_poison(error) or isinstance(error, forgiven))
+
+        for done, (name, outcome) in enumerate(self._finished(call, is_poison), 1):
             self.progress(phase, done, len(tasks))
             early[name] = outcome
             while expected and expected[0] in early:
                 error = early[expected[0]].exception()
-                if poisoned is not None and _is_poison(error):
-                    poisoned[expected[0]] = error
+                if set_aside is not None and is_poison(error):
+                    set_aside[expected[0]] = error
                     early.pop(expected.popleft())
                     yield None
                     continue
@@ -173,7 +182,7 @@ class Workers:
         pool.shutdown(wait=True, cancel_futures=True)
 
     def _finished(
-        self, call: _Call, poisoned: dict[str, Exception] | None
+        self, call: _Call, is_poison: Callable[[BaseException | None], bool]
     ) -> Iterator[tuple[str, _Outcome]]:
         """Name and outcome of each task as they end; what a death took has run again."""
         waiting, running = deque(call.tasks), dict[_Outcome, str]()
@@ -188,7 +197,7 @@ class Workers:
             whole = [(name, outcome) for name, outcome in outcomes if not _died(outcome)]
             for name, outcome in chain(whole, self._alone(call, lost)):
                 error = outcome.exception()
-                if error and not (poisoned is not None and _is_poison(error)):
+                if error and not is_poison(error):
                     waiting.clear()
                 yield name, outcome
 
@@ -277,7 +286,11 @@ class Clock:
         self._wall, self._cpu = wall, cpu
 
     def as_json(
-        self, workers: Workers, block_size: float, parts: Mapping[str, Mapping[str, int]]
+        self,
+        workers: Workers,
+        block_size: float,
+        parts: Mapping[str, Mapping[str, int]],
+        abandoned_by: str | None = None,
     ) -> bytes:
         """For run.json: the only file that differs from run to run.
 
@@ -287,12 +300,15 @@ class Clock:
         block_size : float
         parts : mapping of phase to counts
             Parts of each phase: in all, and taken over from a build that did not end.
+        abandoned_by : str, optional
+            Whose lock was taken over: the process that died while it built the same city.
         """
         facts = {
             "phases": self.phases,
             "workers": workers.n,
             "workers_cpu_s": workers.cpu_s,
             "parts": parts,
+            "abandoned_by": abandoned_by,
             "block_size": block_size,
             "peak_memory_kb": _peak_memory_kb(of_workers=False),
             "peak_memory_worker_kb": _peak_memory_kb(of_workers=True),
@@ -341,23 +357,27 @@ def _measured(
 def _limited(limits: Limits | None) -> Iterator[None]:
     """Let the system end this process where a task takes too much.
 
-    By a timer of the kernel, not a thread: native code that hangs holds the lock of Python.
+    By timers of the kernel, not a thread: native code that hangs holds the lock of Python.
     """
     if limits is None or sys.platform == "win32":
         yield
         return
     import resource
 
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    timers = {signal.ITIMER_PROF: limits.cpu_s, signal.ITIMER_REAL: limits.wall_s}
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
     before = resource.getrlimit(resource.RLIMIT_AS)
     allowed = _address_space() + limits.memory_bytes
     if before[0] == resource.RLIM_INFINITY or allowed < before[0]:
         resource.setrlimit(resource.RLIMIT_AS, (allowed, before[1]))
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+    for timer, seconds in timers.items():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in timers:
+            signal.setitimer(timer, 0)
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.errors import CrsError, InputError
+from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.crs import check_overlap, working_crs
@@ -112,12 +112,19 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
         return [], []
-    headers = [probe_las(path) for path in find_clouds(job.points)]
-    for header in headers:
-        check_cloud_crs(header, job.crs)
+    headers, issues = [], []
+    for path in find_clouds(job.points):
+        try:
+            header = probe_las(path)
+            check_cloud_crs(header, job.crs)
+            headers.append(header)
+        except FormatError as error:
+            if job.on_bad_file == "error":
+                raise
+            issues.append(file_skipped(path.name, error))
     boxes = np.array([header.bounds for header in headers if header.n_points])
     if not len(boxes):
-        return headers, []
+        return headers, issues
     near = np.zeros(len(footprints), dtype=np.bool_)
     for box in boxes:
         low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
@@ -130,9 +137,14 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
             hint="Check that footprints and clouds are of the same place.",
         )
     if near.all():
-        return headers, []
+        return headers, issues
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
-    return headers, [Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+    return headers, [*issues, Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def file_skipped(name: str, error: Exception) -> Issue:
+    """A cloud that cannot be read, where the job says to go on without it."""
+    return Issue("ERROR", "FILE_SKIPPED", "points", name, f"set aside: {error}")
 
 
 def _around(boxes: FloatArray) -> Bounds:

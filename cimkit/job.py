@@ -36,6 +36,8 @@ class Job:
         Columns; "auto" finds them by usual names, "" switches them off.
     on_duplicate : {"suffix", "error"}
         Doubled identifiers become ``id~2``, or stop the build.
+    on_bad_file : {"error", "skip"}
+        A damaged cloud stops the build, or is set aside with an ERROR issue.
     address_layer, address_id, address_text, address_x, address_y, address_building : str
         Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
     addresses_crs : str
@@ -87,6 +89,7 @@ class Job:
     height_field: str = AUTO
     floors_field: str = AUTO
     on_duplicate: str = "suffix"
+    on_bad_file: str = "error"
     address_layer: str = ""
     address_id: str = AUTO
     address_text: str = AUTO
@@ -129,10 +132,10 @@ class Job:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ParameterError(f"{name}: must lie in [{low:g}, {high:g}], not {value}")
-        if self.on_duplicate not in ("suffix", "error"):
-            raise ParameterError(
-                f"on_duplicate: 'suffix' or 'error', not {self.on_duplicate!r}"
-            )
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                choices = " or ".join(map(repr, allowed))
+                raise ParameterError(f"{name}: {choices}, not {getattr(self, name)!r}")
         unknown = [lod for lod in self.lod if lod != "1.2"]
         if unknown or not self.lod:
             raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
@@ -168,6 +171,8 @@ class Job:
             given[key] = _typed(key, value, kinds[key].default)
         return cls(**given)
 
+
+_CHOICES = {"on_duplicate": ("suffix", "error"), "on_bad_file": ("error", "skip")}
 
 _RANGES = (
     ("address_accuracy_m", 0.0, 1000.0),

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from cimkit.blocks import Block, common, cut_blocks, meet
-from cimkit.errors import InputError, ParameterError
+from cimkit.errors import FormatError, InputError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
-from cimkit.inputs import Inputs, read_inputs
+from cimkit.inputs import Inputs, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.products import LIBRARIES, Made, Product, Scan, write_products
@@ -55,8 +55,11 @@ PARTS = ("clouds", "blocks", "tiles")
 DECODER_MEMORY_BYTES = 2_000_000_000
 """For one decoder. It needs 0.1 GB; one that believes a lying file asks for all there is."""
 
-DECODER_BYTES_PER_S, DECODER_START_S = 1e6, 10.0
-"""A decoder that is slower hangs: it reads 18 MB/s, on a machine that is busy perhaps 3."""
+DECODER_BYTES_PER_S, DECODER_START_S = 1e6, 30.0
+"""In CPU seconds; a decoder that needs more hangs, for it decodes 18 MB in one."""
+
+DECODER_WALL = 20.0
+"""Wall seconds for each of them: the machine may be busy, and the disk far away."""
 
 
 def build(
@@ -112,7 +115,9 @@ def build(
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        staging.write("run.json", clock.as_json(workers, job.block_size, city.part_counts))
+        owner = None if staging.abandoned is None else str(staging.abandoned)
+        facts = clock.as_json(workers, job.block_size, city.part_counts, owner)
+        staging.write("run.json", facts)
         note_codes(staging, register, encoding.fresh.code, unused)
         reserve(register, encoding.fresh, unused=unused)
         staging.commit()
@@ -146,8 +151,8 @@ def _make_city(
     tiles = _make_tiles(tree, made, address, placement, workers, work)
     workers.close()
     clock.lap("tile")
-    issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
-    issues = sort_issues([*issues, *_datum_issues(job)])
+    issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
+    issues = sort_issues([*issues, *link_issues, *_datum_issues(job)])
     return Product(
         job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     )
@@ -195,8 +200,13 @@ def _scan_clouds(
         )
         for number, header in enumerate(inputs.headers)
     }
-    scan = Scan(list(workers.run("decode", decode, tasks, limits=_decoder_limits)), job)
+    bad: dict[str, Exception] | None = {} if job.on_bad_file == "skip" else None
+    found = workers.run(
+        "decode", decode, tasks, limits=_decoder_limits, set_aside=bad, forgiven=(FormatError,)
+    )
+    scan = Scan([part or _NO_PART for part in found], job)
     scan.issues += issues
+    scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
     sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
     if sums:
         scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs)
@@ -205,10 +215,14 @@ def _scan_clouds(
     return scan
 
 
+_NO_PART = Part("", {}, Decoded.nothing(""), reused=False)
+"""Of a file that was set aside."""
+
+
 def _decoder_limits(task: DecodeTask) -> Limits:
     """What the decoder of one cloud may take."""
     seconds = DECODER_START_S + task.header.size_bytes / DECODER_BYTES_PER_S
-    return Limits(seconds, DECODER_MEMORY_BYTES)
+    return Limits(seconds, DECODER_WALL * seconds, DECODER_MEMORY_BYTES)
 
 
 def _make_blocks(
@@ -249,12 +263,12 @@ def _make_blocks(
             f"{work}/blocks",
         )
     poisoned: dict[str, Exception] = {}
-    parts = list(workers.run("build", make_block, tasks, poisoned=poisoned))
+    parts = list(workers.run("build", make_block, tasks, set_aside=poisoned))
     bare = {name: tasks[name]._replace(points=None) for name in poisoned}
     for name, part in zip(bare, workers.run("again", make_block, bare), strict=True):
         parts[[block.name for block in blocks].index(name)] = part
     made = Made(blocks, parts)
-    made.issues += [
+    made.set_aside += [
         _set_aside(name, error, int(tasks[name].own.sum())) for name, error in poisoned.items()
     ]
     return made

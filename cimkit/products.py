@@ -111,6 +111,7 @@ class Made:
         self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
         found = (issue for result in results for issue in result.issues)
         self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
+        self.set_aside: list[Issue] = []
         self.n_repeated = sum(result.n_repeated for result in results)
         self._models = [(f"{part.folder}/{MODELS}", part.sums[MODELS]) for part in parts]
         self.lines = [f"{part.folder}/{LINES}" for part in parts]
@@ -261,11 +262,18 @@ def _point_balance(city: Product) -> Balance:
     parts = {
         "roof points used": used,
         "ground points used": terrain,
-        "on no footprint": n_roof - used - city.made.n_repeated,
+        "on no footprint" + (", or in a block set aside" if city.made.set_aside else ""): n_roof
+        - used
+        - city.made.n_repeated,
         "repeated in another file": city.made.n_repeated,
         "ground outside the city": n_ground - terrain,
         "noise": n_noise,
         "other classes": int(classes.sum()) - n_roof - n_ground - n_noise,
+        "in a file set aside": sum(
+            header.n_points
+            for header, part in zip(city.inputs.headers, city.scan.parts, strict=True)
+            if not part.result.sha256
+        ),
     }
     return Balance("points", sum(header.n_points for header in city.inputs.headers), parts)
 

@@ -48,6 +48,15 @@ class City:
         """Working CRS of the build."""
         return str(self.manifest["parameters"]["crs"])
 
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """Times, workers and memory of the build that made it; empty if nobody kept them."""
+        try:
+            text = (self.path / "run.json").read_text(encoding="utf-8")
+            return dict(json.loads(text))
+        except (FileNotFoundError, ValueError):
+            return {}
+
     @property
     def counts(self) -> dict[str, int]:
         """Buildings, addresses, links and so on, as the manifest states them."""
