@@ -50,8 +50,8 @@ class Limits(NamedTuple):
     Attributes
     ----------
     cpu_s, wall_s : float
-        Seconds of work, and from begin to end. The first is the one to set by what a task should
-        need: on a busy machine it takes the same.
+        Seconds of work, and from begin to end. The first is the one to set by what a task
+        should need: on a busy machine it takes the same.
     memory_bytes : int
         Address space beyond what the process has when the task begins. Not kept on macOS.
     """

@@ -177,11 +177,11 @@ def test_a_task_that_always_kills_is_named():
     assert caught.value.exit_code == 5
 
 
-SHORT = Limits(2.0, 2.0, 1 << 40)
+SHORT = Limits(1.0, 20.0, 1 << 40)
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])
-@pytest.mark.parametrize("how", DEATHS)
+@pytest.mark.parametrize("how", [how for how in DEATHS if how != "asleep"])
 def test_poison_is_named_and_the_rest_is_done(how, place):
     tasks = {f"block {k}": (how if k == place else "", k) for k in range(5)}
     aside: dict[str, Exception] = {}
@@ -199,6 +199,12 @@ def test_poison_is_named_and_the_rest_is_done(how, place):
         "crashed": "crashed",
     }
     assert words.get(how, "") in str(error)
+
+
+def test_a_task_that_waits_forever_is_ended():
+    limits = Limits(60.0, 1.0, 1 << 40)
+    with started(1) as workers, pytest.raises(WorkerError, match="longer than it may"):
+        list(workers.run("work", die_of, {"a": ("asleep", 0)}, limits=lambda task: limits))
 
 
 def test_a_panic_of_native_code_is_an_error_in_words():

@@ -90,7 +90,7 @@ class Lock:
     def release(self) -> None:
         """Remove the file and free the lock."""
         if self._file is not None:
-            with suppress(PermissionError):  # Windows keeps an open file
+            with suppress(OSError):  # left behind it locks nobody
                 self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None

@@ -24,14 +24,14 @@ from types import TracebackType
 from typing import Self
 
 from cimkit.errors import StoreError
-from cimkit.write.faults import FORBIDDEN, FULL, advice_for
+from cimkit.write.faults import FORBIDDEN, FULL, TOO_MANY, advice_for
 from cimkit.write.lock import Lock, Owner
 from cimkit.write.partitions import RECORD, file_sha256
 
 MANIFEST = "manifest.json"
 """Every city folder holds one; a folder without is not replaced."""
 
-_DISK_ERRORS = FULL | FORBIDDEN | {errno.EIO}
+_DISK_ERRORS = FULL | FORBIDDEN | TOO_MANY | {errno.EIO, errno.EINTR}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -207,7 +207,8 @@ class Staging:
         except OSError as error:
             raise _disk_error(error, self.out) from error
         self._committed = True
-        sync(self.out.parent)
+        with suppress(OSError):  # without it a power cut may bring the old city back, whole
+            sync(self.out.parent)
 
     def _beside(self, kind: str) -> Path:
         return self.out.with_name(f".{self.out.name}.{kind}")
@@ -289,6 +290,9 @@ def _exchange(one: Path, other: Path) -> bool:
 def _disk_error(error: OSError, out: Path) -> StoreError:
     """The error in words, with advice where there is some."""
     place, why = error.filename or out, error.strerror or error
+    if error.errno in FULL:
+        with suppress(OSError):
+            why = f"{why}; {shutil.disk_usage(out.parent).free:,} bytes are free there"
     words = f"{place}: cannot be written ({why}).", advice_for(error.errno)
     untouched = "What stood in the output folder is untouched."
     return StoreError(" ".join(filter(None, (*words, untouched))))
