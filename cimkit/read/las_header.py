@@ -44,6 +44,11 @@ class LasHeader(NamedTuple):
         Of x, y and z.
     low, high : tuple of float
         Corners of the box of all points, metres (x, y, z).
+    by_return : tuple of int
+        Points of the first, second, ... return; all 0 where the file does not say.
+    n_chunks : int
+        Entries of the chunk table of a LAZ file with chunks of one size, which begins where
+        they end; else 0.
     compressed : bool
     size_bytes : int
     """
@@ -56,6 +61,8 @@ class LasHeader(NamedTuple):
     offset: tuple[float, float, float]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
+    by_return: tuple[int, ...]
+    n_chunks: int
     compressed: bool
     size_bytes: int
 
@@ -116,7 +123,7 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
         refuse(f"point format {kind} cannot have records of {record} bytes")
     if n_vlrs > LAS_VLRS_MAX or n_vlrs * 54 > points_at - header_size:
         refuse(f"promises {n_vlrs:,} variable length records where none fit")
-    count = _check_counts(head, minor, refuse)
+    count, by_return = _check_counts(head, minor, refuse)
     numbers = struct.unpack_from("<12d", head, 131)
     scale, offset, box = numbers[:3], numbers[3:6], numbers[6:]
     if not all(math.isfinite(value) for value in numbers):
@@ -127,31 +134,44 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     if count and any(a > b for a, b in zip(low, high, strict=True)):
         refuse("minimum above maximum in the bounds")
     chunk_size = _chunk_size(head, header_size, n_vlrs, points_at, refuse)
+    n_chunks = 0
     if compressed:
-        _check_chunks(file, points_at, size, count, chunk_size, refuse)
+        n_chunks = _check_chunks(file, points_at, size, count, chunk_size, refuse)
     elif count * record > size - points_at:
         refuse(
             f"promises {count:,} points, the file holds {(size - points_at) // record:,} "
             "whole records",
             "points",
         )
+    version = f"{major}.{minor}"
     return LasHeader(
-        path, f"{major}.{minor}", kind, count, scale, offset, low, high, compressed, size
+        path,
+        version,
+        kind,
+        count,
+        scale,
+        offset,
+        low,
+        high,
+        by_return,
+        n_chunks if chunk_size else 0,
+        compressed,
+        size,
     )
 
 
-def _check_counts(head: bytes, minor: int, refuse: Refuse) -> int:
-    """Number of points; the counts by return must not contradict it."""
+def _check_counts(head: bytes, minor: int, refuse: Refuse) -> tuple[int, tuple[int, ...]]:
+    """Number of points, in all and by return; the two must not contradict each other."""
     count = struct.unpack_from("<I", head, 107)[0]
-    by_return = sum(struct.unpack_from("<5I", head, 111))
+    by_return = struct.unpack_from("<5I", head, 111)
     if minor == 4 and len(head) >= 375:
         count = struct.unpack_from("<Q", head, 247)[0]
-        by_return = sum(struct.unpack_from("<15Q", head, 255))
-        if by_return not in (0, count):
-            refuse(f"promises {count:,} points, but {by_return:,} by return")
-    elif by_return > count:  # before 1.4 only the returns 1-5 are counted
-        refuse(f"promises {count:,} points, but {by_return:,} by return")
-    return int(count)
+        by_return = struct.unpack_from("<15Q", head, 255)
+    total = sum(by_return)
+    # Before 1.4 only the returns 1-5 are counted.
+    if total > count or (minor == 4 and total not in (0, count)):
+        refuse(f"promises {count:,} points, but {total:,} by return")
+    return int(count), by_return
 
 
 def _chunk_size(head: bytes, start: int, n_vlrs: int, points_at: int, refuse: Refuse) -> int:
@@ -172,7 +192,7 @@ def _chunk_size(head: bytes, start: int, n_vlrs: int, points_at: int, refuse: Re
 
 def _check_chunks(
     file: BinaryIO, points_at: int, size: int, count: int, chunk_size: int, refuse: Refuse
-) -> None:
+) -> int:
     """The chunk table must lie in the file and hold the chunks that the points need."""
     file.seek(points_at)
     first = file.read(8)
@@ -183,7 +203,9 @@ def _check_chunks(
     if not points_at + 8 <= table_at <= size - 8:
         refuse("its chunk table lies outside the file: it is cut off", "points")
     file.seek(table_at)
-    n_chunks = struct.unpack("<4xI", file.read(8))[0]
+    version, n_chunks = struct.unpack("<II", file.read(8))
+    if version:
+        refuse(f"its chunk table has unknown version {version}", "points")
     expected = -(-count // chunk_size) if chunk_size else n_chunks
     if count == 0:
         expected = min(n_chunks, 1)  # some writers end an empty file with an empty chunk
@@ -191,3 +213,4 @@ def _check_chunks(
         refuse(
             f"promises {count:,} points, its {n_chunks:,} chunks hold another number", "points"
         )
+    return int(n_chunks)
