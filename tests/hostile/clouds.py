@@ -76,11 +76,11 @@ class Flip(NamedTuple):
 
     at: int
     part: str
-    bytes: bytes
+    new: bytes
 
     def spoil(self, data: bytes) -> bytes:
         """The damaged file."""
-        return data[: self.at] + self.bytes + data[self.at + len(self.bytes) :]
+        return data[: self.at] + self.new + data[self.at + len(self.new) :]
 
 
 TAIL_BYTES = 1024

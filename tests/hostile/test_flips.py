@@ -48,7 +48,7 @@ def damage(tmp_path, say, kind: Kind, n: int, seed: int) -> Counter[str]:
             answer = decoder.read(spoilt)
             found[answer] += 1
             if answer.split()[0] in ("wrong", "other", "died", "hangs"):
-                say(f"{kind} {flip.part} byte {flip.at} {flip.bytes.hex()}: {answer}")
+                say(f"{kind} {flip.part} byte {flip.at} {flip.new.hex()}: {answer}")
     say(f"{kind}, seed {seed}: {dict(sorted(found.items()))}")
     return found
 
@@ -61,7 +61,8 @@ def check(say, found: dict[Kind, Counter[str]]) -> None:
     )
     share = packed["wrong"] / packed.total()
     say(
-        f"all {every.total():,}: {dict(sorted(every.items()))}; silently wrong in LAZ: {share:.2%}"
+        f"all {every.total():,}: {dict(sorted(every.items()))}; "
+        f"silently wrong in LAZ: {share:.2%}"
     )
     assert not [answer for answer in every if answer.startswith(("hangs", "other"))]
     assert {answer.split()[1] for answer in every if answer.startswith("refused")} <= {
