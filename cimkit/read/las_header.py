@@ -19,6 +19,7 @@ from cimkit.limits import LAS_HEADER_BYTES, LAS_VLRS_MAX
 from cimkit.read.laz_chunks import (
     Refuse,
     check_chunk_count,
+    check_laszip_record,
     find_chunk_table,
     walk_layers,
 )
@@ -136,9 +137,10 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     high, low = box[0::2], box[1::2]
     if count and any(a > b for a, b in zip(low, high, strict=True)):
         refuse("minimum above maximum in the bounds")
-    chunk_size = _chunk_size(head, header_size, n_vlrs, points_at, refuse)
-    n_chunks = 0
+    laszip = _find_laszip_record(file, header_size, n_vlrs, points_at, refuse)
+    n_chunks = chunk_size = 0
     if compressed:
+        chunk_size = check_laszip_record(laszip, record, refuse)
         table_at, n_chunks = find_chunk_table(file, points_at, size, refuse)
         check_chunk_count(n_chunks, count, chunk_size, size - table_at, refuse)
         if kind >= 6:
@@ -176,20 +178,20 @@ def _check_counts(head: bytes, minor: int, refuse: Refuse) -> tuple[int, tuple[i
     return int(count), by_return
 
 
-def _chunk_size(head: bytes, start: int, n_vlrs: int, points_at: int, refuse: Refuse) -> int:
-    """Points of one LASzip chunk; 0 where the file does not say or chunks vary."""
-    at, size = start, 0
+def _find_laszip_record(
+    file: BinaryIO, start: int, n_vlrs: int, points_at: int, refuse: Refuse
+) -> bytes:
+    """What the variable length record of LASzip holds, b"" without one; all must fit."""
+    at, found = start, b""
     for number in range(n_vlrs):
-        if at + 54 > min(len(head), points_at):
-            break
-        user, record, length = struct.unpack_from("<2x16sHH", head, at)
+        file.seek(at)
+        user, record, length = struct.unpack("<2x16sHH32x", file.read(54).ljust(54, b"\0"))
         if at + 54 + length > points_at:
             refuse(f"variable length record {number} reaches into the points")
-        is_laszip = user.rstrip(b"\0") == b"laszip encoded" and record == 22204
-        if is_laszip and at + 70 <= len(head):
-            size = struct.unpack_from("<I", head, at + 54 + 12)[0]
+        if user.rstrip(b"\0") == b"laszip encoded" and record == 22204:
+            found = file.read(length)
         at += 54 + length
-    return 0 if size == 0xFFFFFFFF else size
+    return found
 
 
 def _check_extended_records(

@@ -21,6 +21,26 @@ _LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}
 _RECORD_BYTES = {6: 30, 7: 36, 8: 38, 9: 59, 10: 67}
 
 
+_VARYING = 0xFFFFFFFF
+"""Instead of a number of points: chunks differ in size."""
+
+
+def check_laszip_record(data: bytes, record: int, refuse: Refuse) -> int:
+    """Points of one chunk, 0 where chunks vary; the fields must add up to one point.
+
+    Decoders allocate by the sizes of the fields.
+    """
+    if len(data) < 34:
+        refuse("is compressed, but holds no whole record of LASzip that says how")
+    compressor, chunk_size, n_items = struct.unpack_from("<H10xI16xH", data)
+    if compressor not in (2, 3) or not chunk_size or len(data) < 34 + 6 * n_items:
+        refuse("its record of LASzip contradicts itself")
+    sizes = [struct.unpack_from("<2xH2x", data, 34 + 6 * k)[0] for k in range(n_items)]
+    if sum(sizes) != record:
+        refuse(f"points of {record} bytes are packed as fields of {sum(sizes):,} bytes")
+    return 0 if chunk_size == _VARYING else int(chunk_size)
+
+
 def find_chunk_table(
     file: BinaryIO, points_at: int, size: int, refuse: Refuse
 ) -> tuple[int, int]:

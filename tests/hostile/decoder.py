@@ -32,6 +32,8 @@ class Decoder:
 
     ``same``, ``close``, ``wrong``
         Read; compared with the sound file. Close are coordinates within one step of the scale.
+    ``read N points``
+        Another number of points than in the sound file.
     ``refused CLASS STAGE``, ``other CLASS STAGE``
         An error of cimkit, or another one, in ``probe``, ``crs`` or ``decode``.
     ``died CODE``, ``hangs``
@@ -111,7 +113,9 @@ def compare(parts: list[PointCloud], sound: PointCloud) -> str:
     columns = ("x", "y", "z", "classification")
     found = [np.concatenate([getattr(part, c) for part in parts] or [[]]) for c in columns]
     true = [getattr(sound, column) for column in columns]
-    if len(found[0]) != len(sound) or not np.array_equal(found[3], true[3]):
+    if len(found[0]) != len(sound):
+        return f"read {len(found[0])} points"
+    if not np.array_equal(found[3], true[3]):
         return "wrong"
     off = max(np.abs(a - b).max() for a, b in zip(found[:3], true[:3], strict=True))
     return "same" if off == 0 else "close" if off <= STEP_M else "wrong"
