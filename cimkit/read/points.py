@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -112,10 +113,11 @@ def iterate_points(
     Raises
     ------
     FormatError
-        If the decoder fails, finds fewer points than promised, or finds points outside the box
-        of the header: LAZ has no checksum, and most silent damage shows there.
+        If the decoder fails, finds another number of points than promised, in all or of a
+        return, or finds points outside the box of the header: LAZ has no checksum, and most
+        silent damage shows there.
     """
-    n_read = 0
+    n_read, by_return = 0, np.zeros(16, dtype=np.int64)
     try:
         with laspy.open(
             str(header.path),
@@ -131,8 +133,11 @@ def iterate_points(
                     crs,
                 )
                 n_read += len(cloud)
+                by_return += np.bincount(np.asarray(points.return_number), minlength=16)
                 _check_inside(header, cloud)
                 yield cloud
+            if n_read == header.n_points > 0 and header.n_chunks:
+                _check_end(header, reader)
     except (FormatError, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # a panic of the decoder is no Exception
@@ -141,6 +146,9 @@ def iterate_points(
         ) from error
     if n_read != header.n_points:
         raise _damaged(header, f"promises {header.n_points:,} points, {n_read:,} could be read")
+    stated, found = header.by_return, tuple(by_return[1 : len(header.by_return) + 1].tolist())
+    if any(stated) and not by_return[0] and found != stated:
+        raise _damaged(header, f"promises {stated} points by return, {found} were read")
 
 
 def cloud_crs(header: LasHeader) -> str:
@@ -176,6 +184,14 @@ def _check_inside(header: LasHeader, cloud: PointCloud) -> None:
             values.min() < low - 1.01 * step or values.max() > high + 1.01 * step
         ):
             raise _damaged(header, "holds points outside the box of its header")
+
+
+def _check_end(header: LasHeader, reader: laspy.LasReader) -> None:
+    """Damage at the end of a chunk: the decoder stops elsewhere than at the chunk table."""
+    found = bytearray(8)
+    reader.point_source.decompressor.read_raw_bytes_into(found)
+    if found != struct.pack("<II", 0, header.n_chunks):
+        raise _damaged(header, "its compressed points end at another byte than promised")
 
 
 def _damaged(header: LasHeader, what: str) -> FormatError:
