@@ -8,6 +8,9 @@ COORDINATE_MAX = 1e8
 FOOTPRINT_VERTICES_MAX = 1_000_000
 """Vertices of one footprint. A real outline has below 10,000; more is a traced raster."""
 
+ROWS_MAX = 2**31 - 1
+"""Rows of one column, 16 GB. Kernels count in 64 bits, which they do not watch for overflow."""
+
 TERRAIN_CELLS_MAX = 32_000_000
 """Cells of the terrain grid, 0.5 GB while it is summed: cells double until the city fits."""
 
