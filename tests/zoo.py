@@ -203,3 +203,14 @@ ZOO: dict[str, Case] = {
         ("GEOM_TYPE_SKIPPED",),
     ),
 }
+
+
+def sound_shapes() -> dict[str, list[Polygon]]:
+    """Valid polygons with area of the zoo: what a kernel may get, clean or not."""
+    sound = {}
+    for name, case in ZOO.items():
+        parts = [] if case.geometry is None else shapely.get_parts(case.geometry).tolist()
+        finite = all(np.isfinite(shapely.get_coordinates(p)).all() for p in parts)
+        if parts and finite and all(p.area > 0 and p.is_valid for p in parts):
+            sound[name] = [shapely.force_2d(p) for p in parts if p.geom_type == "Polygon"]
+    return sound
