@@ -7,7 +7,7 @@ the sign in 12 characters, and begins with the coarse ones, so that a code cut o
 layer of a coarser level.
 
 Heights are above the ellipsoid of CGCS2000 (大地高). A height of the 1985 datum needs the
-height of the geoid added first; in Hubei that is some -15 m, a thousand layers.
+height of the geoid added first: tens of metres in China, thousands of layers.
 
 Where the standard contradicts itself or is silent:
 

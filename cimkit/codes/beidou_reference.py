@@ -98,7 +98,9 @@ def code_of_reference(text: str) -> str:
     """
     parts = re.fullmatch(r"([^-]+)((?:-[0-7A-G]{2})+)", text)
     if not parts:
-        raise ParameterError(f"{text!r}: a code and pairs of 0-7 or A-G expected, C0-MN-M'N'")
+        raise ParameterError(
+            f"code {text!r}: a code and pairs of 0-7 or A-G expected, C0-MN-M'N'"
+        )
     reference = parts[1]
     cells, levels = cells_of_codes(reference)
     level = int(levels[0])
@@ -106,19 +108,21 @@ def code_of_reference(text: str) -> str:
         (_offset(pair[0]), _offset(pair[1])) for pair in parts[2].removeprefix("-").split("-")
     ]
     if level < LEVEL_MIN or level + len(pairs) - 1 > 10:
-        raise ParameterError(f"{text!r}: levels {LEVEL_MIN} to 10 have reference codes")
+        raise ParameterError(f"code {text!r}: levels {LEVEL_MIN} to 10 have reference codes")
     (width, height), (east, north) = _size(level), _signed(cells, 0, level)
     around, top = 360 * UNITS // width, POLAR_CAP * UNITS // height
     east = (east + pairs[0][0] + around // 2) % around - around // 2
     north += pairs[0][1]
     if not -top <= north < top:
-        raise ParameterError(f"{text!r}: means a cell in the polar cap, which has its own rule")
+        raise ParameterError(
+            f"code {text!r}: means a cell in the polar cap, which has its own rule"
+        )
     west, south = east < 0, north < 0
     x, y = (~east if west else east) * width, (~north if south else north) * height
     for deeper, (a, b) in enumerate(pairs[1:], start=level + 1):
         a, b = -a if west else a, -b if south else b
         if not (0 <= a < CUTS[deeper].east and 0 <= b < CUTS[deeper].north):
-            raise ParameterError(f"{text!r}: level {deeper} has no such cell")
+            raise ParameterError(f"code {text!r}: level {deeper} has no such cell")
         x, y = x + a * _size(deeper)[0], y + b * _size(deeper)[1]
     target = Cells(*(np.array([value]) for value in (x, y, west, south)))
     return str(text_of_symbols(symbols_of_cells(target, level + len(pairs) - 1)).item())
