@@ -29,8 +29,10 @@ CODES = [f"42100299010000100000{k}" for k in range(6)]
 NOWHERE = (np.nan, np.nan)
 
 
-def addresses(names: Any, x: Any, y: Any, building_ref: Any = None) -> Addresses:
-    return Addresses(names, names, x, y, np.array(building_ref or []))
+def addresses(
+    names: Any, x: Any, y: Any, building_ref: Any = None, rows: Any = (), text: Any = None
+) -> Addresses:
+    return Addresses(names, text or names, x, y, np.array(building_ref or []), rows)
 
 
 def linked(places: Any, refs: Any = None, **options: Any) -> Any:
@@ -64,7 +66,7 @@ def test_r1_inside_one_footprint():
 
 def test_r1_does_not_choose_between_several():
     rows, unlinked, issues, _ = linked([(10, 5)])
-    assert (rows, unlinked) == ([], {"k0": "INSIDE_MANY"})
+    assert (rows, unlinked) == ([], {"k0": "AMBIGUOUS"})
     assert [(i.severity, i.code, i.table, i.id) for i in issues] == [
         ("WARNING", "ADDRESS_UNLINKED", "addresses", "k0")
     ]
@@ -221,7 +223,7 @@ def test_order_of_rows_changes_nothing(rows, random, accuracy):
         names = [f"k{i}" for i in order]
         footprints = STREET.take(np.array(houses))
         links, issues = link(
-            addresses(names, x, y, refs),
+            addresses(names, x, y, refs, order),
             footprints,
             codes=[CODES[k] for k in houses],
             accuracy=accuracy,
