@@ -101,6 +101,10 @@ def _checked(system: str, code: str) -> dict[str, Any]:
     return {"body": code[:cut], "check": code[cut:]}
 
 
+def _all_checked(system: str, codes: list[str]) -> BoolArray:
+    return modulus.is_valid(system, codes)
+
+
 def _refusal(parse: Callable[[str], Any], code: str) -> list[str]:
     """The reason for which a code cannot be parsed."""
     try:
@@ -163,7 +167,7 @@ SCHEMES = {
             about,
             partial(_checked, name),
             partial(modulus.faults, name),
-            partial(modulus.is_valid, name),
+            partial(_all_checked, name),
         )
         for name, about in _CHECKED.items()
     },

@@ -41,7 +41,7 @@ import numpy as np
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.kernels.point_in_footprint import covering_footprints
-from cimkit.steps.link_evidence import Pairs
+from cimkit.steps.link_evidence import Pairs, choose, join
 from cimkit.tables import Addresses
 from cimkit.tables._columns import FloatArray, IntArray
 
@@ -82,7 +82,7 @@ def weigh(
     """
     parts = [
         _weigh_part(
-            Pairs(*(column[start : start + CHUNK] for column in pairs)),
+            choose(pairs, slice(start, start + CHUNK)),
             addresses,
             grid,
             area,
@@ -91,8 +91,7 @@ def weigh(
         )
         for start in range(0, len(pairs.address), CHUNK)
     ]
-    columns = zip(*parts, strict=True) if parts else ()
-    return Pairs(*map(np.concatenate, columns)) if parts else pairs
+    return join(*parts) if parts else pairs
 
 
 def _weigh_part(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyproj
@@ -86,6 +86,12 @@ def join(*parts: Pairs) -> Pairs:
     return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
+def choose(found: Pairs, rows: IntArray | slice) -> Pairs:
+    """The pairs chosen by index, in that order."""
+    columns: Any = (column[rows] for column in found)
+    return Pairs(*columns)
+
+
 def number_agreement(
     addresses: Addresses, footprints: Footprints, address: IntArray, footprint: IntArray
 ) -> IntArray:
@@ -118,7 +124,7 @@ def link_table(
     best = np.lexsort((address, found.distance, -found.confidence, footprint))
     primary = np.zeros(len(address), np.bool_)
     primary[best[np.append(True, np.diff(footprint[best]) != 0)[: len(best)]]] = True
-    found, primary = Pairs(*(column[order] for column in found)), primary[order]
+    found, primary = choose(found, order), primary[order]
     unlinked = np.array(sorted(reasons), np.int64)
     second = found.runner_up >= 0
     runner_up = np.full(len(order), "", TEXT)
