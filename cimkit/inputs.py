@@ -61,6 +61,7 @@ def read_inputs(job: Job) -> Inputs:
         id_field=job.footprint_id,
         height_field=job.height_field,
         floors_field=job.floors_field,
+        label_field=job.label_field,
         crs=job.crs,
         source_crs=job.footprints_crs,
     )

@@ -32,7 +32,7 @@ class Job:
         Layer of the file; column of the identifier ("auto": by usual names).
     footprints_crs : str
         CRS of a footprint file that states none.
-    height_field, floors_field : str
+    height_field, floors_field, label_field : str
         Columns; "auto" finds them by usual names, "" switches them off.
     on_duplicate : {"suffix", "error"}
         Doubled identifiers become ``id~2``, or stop the build.
@@ -88,6 +88,7 @@ class Job:
     footprints_crs: str = ""
     height_field: str = AUTO
     floors_field: str = AUTO
+    label_field: str = AUTO
     on_duplicate: str = "suffix"
     on_bad_file: str = "error"
     address_layer: str = ""

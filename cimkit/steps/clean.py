@@ -37,8 +37,8 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
     Parameters
     ----------
     raw : RawFootprints or GeoDataFrame
-        A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`; its
-        coordinates must be metres.
+        A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`,
+        `label`; its coordinates must be metres.
     on_duplicate : {"suffix", "error"}
         Rows that share an identifier become ``id``, ``id~2``, ``id~3`` from west to east
         (south first where equal),
@@ -114,6 +114,7 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
         floors=raw.floors[rows],
         source_row=raw.source_row[rows],
         crs=raw.crs,
+        label=raw.label[rows],
     )
     return footprints, issues
 
