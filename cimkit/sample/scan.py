@@ -115,46 +115,32 @@ def _scan_walls(buildings: Sequence[Building], flight: int) -> list[Returns]:
     parts = []
     for building in buildings:
         rng = stream(flight, "wall scan", building.number)
-        middle = shapely.get_coordinates(building.outline.centroid)
-        (own,), (beside,) = strips_over(middle)
-        for strip, density in ((int(own), DENSITY), (int(beside), DENSITY_BESIDE)):
-            if strip < 0:
-                continue
-            way = slant(middle[0], strip)
-            for mass in building.masses:
-                for wall in walls_of(mass.polygon):
-                    shared = np.isnan(mass.base) and uses[_ends(wall)] > 1
-                    part = (
-                        None if shared else _scan_wall(wall, mass, building, way, density, rng)
-                    )
-                    if part is not None:
-                        parts.append(
-                            returns_of(
-                                part[:, :2], part[:, 2], UNCLASSIFIED, np.full(len(part), strip)
-                            )
-                        )
+        for mass in building.masses:
+            for wall in walls_of(mass.polygon):
+                if not np.isnan(mass.base) or uses[_ends(wall)] == 1:
+                    parts += _scan_wall(wall, mass, building.h_ground, rng)
     return parts
 
 
 def _scan_wall(
-    wall: FloatArray,
-    mass: Mass,
-    building: Building,
-    way: FloatArray,
-    density: float,
-    rng: np.random.Generator,
-) -> FloatArray | None:
-    """Points on one wall, shape (n, 3), if it faces the pulses."""
-    along = wall[1] - wall[0]
+    wall: FloatArray, mass: Mass, h_ground: float, rng: np.random.Generator
+) -> list[Returns]:
+    """Scan one wall by each strip that sees it, if it faces the pulses."""
+    along, middle = wall[1] - wall[0], wall.mean(axis=0)
     outward = np.array([along[1], -along[0]])  # as long as the wall
-    base = building.h_ground if np.isnan(mass.base) else mass.base
-    n = int(-outward @ way * (mass.top - base) * density)
-    if n <= 0:
-        return None
-    noise = rng.normal(0.0, RANGE_NOISE, (n, 1)) / np.hypot(*along)
-    xy = wall[0] + rng.random((n, 1)) * along + noise * outward
-    foot = ground_height(*xy.T) if np.isnan(mass.base) else np.full(n, mass.base)
-    return np.column_stack([xy, rng.uniform(np.minimum(foot, mass.top), mass.top)])
+    base = h_ground if np.isnan(mass.base) else mass.base
+    (own,), (beside,) = strips_over(middle[np.newaxis])
+    parts = []
+    for strip, density in ((int(own), DENSITY), (int(beside), DENSITY_BESIDE)):
+        n = int(-outward @ slant(middle, strip) * (mass.top - base) * density)
+        if strip < 0 or n <= 0:
+            continue
+        noise = rng.normal(0.0, RANGE_NOISE, (n, 1)) / np.hypot(*along)
+        xy = wall[0] + rng.random((n, 1)) * along + noise * outward
+        foot = ground_height(*xy.T) if np.isnan(mass.base) else np.full(n, base)
+        z = rng.uniform(np.minimum(foot, mass.top), mass.top)
+        parts.append(returns_of(xy, z, UNCLASSIFIED, np.full(n, strip)))
+    return parts
 
 
 def walls_of(outline: Polygon) -> FloatArray:

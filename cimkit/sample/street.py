@@ -23,6 +23,7 @@ from cimkit.sample.pulses import (
     join,
     pulses,
     returns_of,
+    strips_over,
     take,
 )
 from cimkit.sample.roofs import roof_height
@@ -132,8 +133,7 @@ def scan_greenery(
         near = rng.normal(0.0, 0.5, (int(rng.integers(0, 25)), 2))
         near += np.array((tree.x + r, tree.y))
         shrub = ground_height(*near.T) + rng.uniform(0.15, 0.9, len(near))
-        if len(strip):
-            parts.append(returns_of(near, shrub, SHRUB, np.full(len(near), strip[0])))
+        parts.append(returns_of(near, shrub, SHRUB, strips_over(near)[0]))
     returns = join(parts)
     return take(returns, _above_roofs(returns.xyz, buildings))
 

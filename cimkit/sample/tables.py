@@ -111,7 +111,7 @@ def police_columns(rows: Sequence[Written]) -> Columns:
         "SJDZBM": [a.parent_id for a in addresses],
         "DZLX": [a.kind for a in addresses],
         "DZMC": [row.text for row in rows],
-        "DSBM": CITY_CODE,
+        "DSBM": [CITY_CODE] * len(rows),
         "QXBM": [a.community.county_code for a in addresses],
         "XZJDDM": [a.community.township_code for a in addresses],
         "SQDM": [a.community.code for a in addresses],

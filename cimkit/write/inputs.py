@@ -5,8 +5,10 @@ All functions raise `cimkit.errors.StoreError` where the disk does not take what
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -146,7 +148,7 @@ class FootprintFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
+        if kind is None and self._waiting:
             self._flush()
 
     def write(self, frame: gpd.GeoDataFrame) -> None:
@@ -231,19 +233,26 @@ class TableFile:
 
     def write(self, columns: Mapping[str, Any]) -> None:
         """Add rows: columns of one length, the same ones each time."""
-        table = pd.DataFrame(dict(columns))
         encoding = "utf-8-sig" if self._bom and not self._begun else "utf-8"
-        with disk_faults(self.path):
-            table.to_csv(
-                self.path,
-                mode="a" if self._begun else "w",
-                header=not self._begun,
-                index=False,
-                encoding=encoding,
-                float_format="%.3f",
-                lineterminator="\n",
-            )
+        mode = "a" if self._begun else "w"
+        with (
+            disk_faults(self.path),
+            Path(self.path).open(mode, encoding=encoding, newline="") as file,
+        ):
+            rows = csv.writer(file, lineterminator="\n")
+            if not self._begun:
+                rows.writerow(columns)
+            rows.writerows(zip(*map(_cells, columns.values()), strict=True))
         self._begun = True
+
+
+def _cells(column: Iterable[Any]) -> list[Any]:
+    """Values as they are written."""
+    return [_decimals(value) if isinstance(value, float) else value for value in column]
+
+
+def _decimals(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"
 
 
 def write_job(path: str | Path, values: Mapping[str, Any], *, note: str) -> None:
