@@ -13,6 +13,7 @@ from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
+from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.read.points import check_cloud_crs, find_clouds
 from cimkit.read.shapefile import shapefile_parts
@@ -63,6 +64,7 @@ def read_inputs(job: Job) -> Inputs:
         floors_field=job.floors_field,
         crs=job.crs,
         source_crs=job.footprints_crs,
+        encoding=job.footprints_encoding,
     )
     footprints, found = clean(raw, on_duplicate=job.on_duplicate)
     issues += found
@@ -143,6 +145,7 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
         building_field=job.address_building,
         crs=job.crs,
         source_crs=job.addresses_crs,
+        encoding=job.addresses_encoding,
     )
     if addresses.total_bounds is not None:
         check_overlap(_around(footprints.bounds), addresses.total_bounds, "addresses")
@@ -162,15 +165,15 @@ def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue])
 
 
 def _files(path: str, kind: str, counts: dict[str, int]) -> list[InputFile]:
-    """The file and, where it is a Shapefile, its other parts."""
-    parts = [path, *shapefile_parts(path)]
+    """The file and those that it is read with; of a geodatabase its parts alone."""
+    parts = geodatabase_parts(path) or [path, *shapefile_parts(path)]
     return [
         InputFile(
             os.path.basename(part),  # noqa: PTH119  (pathlib stays in read/ and write/)
             kind,
             os.path.getsize(part),  # noqa: PTH202
             file_sha256(part),
-            counts if part == path else {},
+            counts if part == parts[0] else {},
         )
         for part in parts
     ]

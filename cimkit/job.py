@@ -32,6 +32,8 @@ class Job:
         Layer of the file; column of the identifier ("auto": by usual names).
     footprints_crs : str
         CRS of a footprint file that states none.
+    footprints_encoding, addresses_encoding : str
+        Text encoding of a Shapefile or CSV, such as GB18030; "" finds it.
     height_field, floors_field : str
         Columns; "auto" finds them by usual names, "" switches them off.
     on_duplicate : {"suffix", "error"}
@@ -84,6 +86,8 @@ class Job:
     footprint_layer: str = ""
     footprint_id: str = AUTO
     footprints_crs: str = ""
+    footprints_encoding: str = ""
+    addresses_encoding: str = ""
     height_field: str = AUTO
     floors_field: str = AUTO
     on_duplicate: str = "suffix"

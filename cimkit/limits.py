@@ -20,6 +20,9 @@ LAS_VLRS_MAX = 4_096
 CSV_BYTES_MAX = 4_000_000_000
 """Size of an address table that is read at once: about 20 M rows."""
 
+XLSX_BYTES_MAX = 1_000_000_000
+"""Unpacked size of a workbook. A full sheet of 1,048,576 addresses has some 0.5 GB."""
+
 TEXT_CHARACTERS_MAX = 10_000
 """Characters of one identifier or address."""
 

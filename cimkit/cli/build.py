@@ -26,7 +26,7 @@ def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="City folder to make.")],
     footprints: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Outlines: GeoPackage, Shapefile or GeoJSON."),
+        typer.Option(metavar="FILE", help="Outlines: a vector file or .gdb folder."),
     ] = None,
     footprint_layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Layer of the outlines.")
@@ -41,7 +41,7 @@ def build(
         ),
     ] = None,
     addresses: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Addresses: CSV or vector file.")
+        str | None, typer.Option(metavar="FILE", help="Addresses: CSV, .xlsx or vector file.")
     ] = None,
     address_id: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Identifier of the addresses.")
