@@ -16,8 +16,8 @@ import shapely
 from numpy.typing import NDArray
 
 from cimkit.read.las_header import LasHeader
-from cimkit.read.points import iterate_points
-from cimkit.steps.ground import Bounds, add_ground, empty_ground
+from cimkit.read.points import iterate_points, within
+from cimkit.steps.ground import Bounds, add_ground, cell_bounds, empty_ground
 from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, PointCloud
@@ -113,39 +113,51 @@ class DecodeTask(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Points of one file by class, and where its ground sums are; "" without ground."""
+    """Points of one file in the city by class, and how many it has outside; its ground sums.
+
+    `sums` is the path of the sums, "" without ground.
+    """
 
     classes: IntArray
+    n_outside: int
     ground_inside: int
     sums: str
 
     @classmethod
-    def nothing(cls) -> Decoded:
-        """Of a file without points."""
-        return cls(np.zeros(256, dtype=np.int64), 0, "")
+    def nothing(cls, n_outside: int = 0) -> Decoded:
+        """Of a file without points in the city."""
+        return cls(np.zeros(256, dtype=np.int64), n_outside, 0, "")
 
 
 def decode(task: DecodeTask) -> Decoded:
-    """Read one file chunk by chunk into the spool folders of the blocks that see it."""
+    """Read one file chunk by chunk into the spool folders of the blocks that see it.
+
+    Points outside the cells of the city are only counted; a COPC file need not decode them.
+    """
     classes, inside = np.zeros(256, dtype=np.int64), 0
     area = common(task.header.bounds, task.city)
-    sums = None if area is None else empty_ground(area, task.cell)
+    if area is None:
+        return Decoded.nothing(task.header.n_points)
+    sums = empty_ground(area, task.cell)
+    city = cell_bounds(task.city, task.cell)
     spool = PointSpool(task.spool, task.number)
-    for chunk in iterate_points(task.header, crs=task.crs):
+    for chunk in iterate_points(task.header, crs=task.crs, box=city):
+        if not within(task.header.bounds, city):
+            chunk = chunk.take(_inside(chunk, city))
         classes += np.bincount(chunk.classification, minlength=256)
-        if sums is not None:
-            inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
+        inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
         for kind, wanted in task.classes_of_kind.items():
             part = chunk.take(np.isin(chunk.classification, wanted))
             for name, window in task.blocks:
                 seen = part.take(_inside(part, window))
                 if len(seen):
                     spool.append(name, kind, seen)
-    if sums is None or not inside:
-        return Decoded(classes, 0, "")
+    n_outside = task.header.n_points - int(classes.sum())
+    if not inside:
+        return Decoded(classes, n_outside, 0, "")
     path = f"{task.spool}/sums/{task.number:06d}.npz"
     save_sums(path, sums)
-    return Decoded(classes, inside, path)
+    return Decoded(classes, n_outside, inside, path)
 
 
 class BlockTask(NamedTuple):

@@ -17,6 +17,15 @@ LAS_HEADER_BYTES = 65_536
 LAS_VLRS_MAX = 4_096
 """Variable length records. Real files have below 20."""
 
+COPC_NODES_MAX = 4_000_000
+"""Entries of the hierarchy of one COPC file, 128 MB: at 100,000 points a node 4e11 points."""
+
+COPC_NODE_POINTS_MAX = 5_000_000
+"""Points of one node of a COPC file, 0.3 GB decoded. Writers put some 100,000 into it."""
+
+COPC_LEVELS_MAX = 30
+"""Depth of a COPC octree: keys are 32-bit numbers. Real files have below 15 levels."""
+
 CSV_BYTES_MAX = 4_000_000_000
 """Size of an address table that is read at once: about 20 M rows."""
 

@@ -162,7 +162,7 @@ def _scan_clouds(
     """Decode every file once: points to the blocks that see them, ground into the terrain."""
     bounds = _city_bounds(inputs)
     if bounds is None:
-        return Scan([Decoded.nothing() for _ in inputs.headers], job)
+        return Scan([Decoded.nothing(h.n_points) for h in inputs.headers], job)
     cell, issues = fitting_cell(bounds, job.terrain_cell)
     known = {*job.ground_classes, *job.building_classes, *job.noise_classes}
     kinds = {

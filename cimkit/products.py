@@ -76,7 +76,7 @@ class Scan:
         self.terrain: Terrain | None = None
         self.issues: list[Issue] = []
         if decoded and not self.classes.sum():
-            message = "the cloud files hold no points"
+            message = "the cloud files hold no points in the city"
             self.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
 
 
@@ -186,6 +186,7 @@ def _facts(city: Product) -> ReportFacts:
     tiles = {"tiles": len(city.tree), "bytes": sum(tile.size_bytes for tile in city.tiles)}
     classes = {
         str(header.path): _class_counts(decoded.classes)
+        | ({"outside the city": decoded.n_outside} if decoded.n_outside else {})
         for header, decoded in zip(city.inputs.headers, city.scan.decoded, strict=True)
     }
     return ReportFacts(
@@ -226,7 +227,7 @@ def _point_balance(city: Product) -> Balance:
         "ground points used": terrain,
         "on no footprint": n_roof - used - city.made.n_repeated,
         "repeated in another file": city.made.n_repeated,
-        "ground outside the city": n_ground - terrain,
+        "outside the city": sum(d.n_outside for d in city.scan.decoded) + n_ground - terrain,
         "noise": n_noise,
         "other classes": int(classes.sum()) - n_roof - n_ground - n_noise,
     }

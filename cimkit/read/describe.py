@@ -13,6 +13,7 @@ from cimkit.errors import FormatError, InputError
 from cimkit.job import AUTO
 from cimkit.read.city import open_city
 from cimkit.read.columns import find_columns, numbers
+from cimkit.read.copc import is_copc, read_octree
 from cimkit.read.crs import looks_like_degrees, parse_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.footprints import choose_identifiers
@@ -96,10 +97,13 @@ def _cloud(file: Path) -> dict[str, Any]:
     header = probe_las(file)
     east, north = (header.high[axis] - header.low[axis] for axis in (0, 1))
     area = east * north
+    kind = f"{'LAZ' if header.compressed else 'LAS'} {header.version}"
+    if is_copc(header):
+        read_octree(header)  # damage shows
+        kind = f"COPC ({kind})"
     return {
         "kind": "point cloud",
-        "format": f"{'LAZ' if header.compressed else 'LAS'} {header.version}, "
-        f"point format {header.point_format}",
+        "format": f"{kind}, point format {header.point_format}",
         "points": header.n_points,
         "points_per_m2": round(header.n_points / area, 2) if area else None,
         **_crs(cloud_crs(header), file),

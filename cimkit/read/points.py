@@ -11,6 +11,7 @@ import numpy as np
 import pyproj
 
 from cimkit.errors import CrsError, FormatError, InputError
+from cimkit.read.copc import Box, is_copc, iterate_nodes, read_octree
 from cimkit.read.crs import horizontal_part
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.tables import PointCloud
@@ -96,7 +97,7 @@ def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointClo
 
 
 def iterate_points(
-    header: LasHeader, *, crs: str = "", chunk: int = CHUNK_POINTS
+    header: LasHeader, *, crs: str = "", chunk: int = CHUNK_POINTS, box: Box | None = None
 ) -> Iterator[PointCloud]:
     """Decode a probed file, chunk by chunk.
 
@@ -108,6 +109,9 @@ def iterate_points(
         Written into the tables.
     chunk : int
         Points at once.
+    box : tuple of float, optional
+        (xmin, ymin, xmax, ymax). Points outside may be left out, where the file is COPC: only
+        the nodes of its octree that meet the box are decoded.
 
     Raises
     ------
@@ -115,32 +119,51 @@ def iterate_points(
         If the decoder fails, finds fewer points than promised, or finds points outside the box
         of the header: LAZ has no checksum, and most silent damage shows there.
     """
-    n_read = 0
+    n_read, n_wanted, clouds = 0, header.n_points, _decode(header, chunk, crs)
+    if box is not None and not within(header.bounds, box) and is_copc(header):
+        octree = read_octree(header)
+        nodes = octree.meeting(box)
+        n_wanted, clouds = int(octree.n_points[nodes].sum()), iterate_nodes(octree, nodes, crs)
     try:
-        with laspy.open(
-            str(header.path),
-            laz_backend=laspy.LazBackend.Lazrs,
-            decompression_selection=_FIELDS,
-        ) as reader:
-            for points in reader.chunk_iterator(chunk):
-                cloud = PointCloud(
-                    np.asarray(points.x),
-                    np.asarray(points.y),
-                    np.asarray(points.z),
-                    np.asarray(points.classification),
-                    crs,
-                )
-                n_read += len(cloud)
-                _check_inside(header, cloud)
-                yield cloud
+        for cloud in clouds:
+            n_read += len(cloud)
+            _check_inside(header, cloud)
+            yield cloud
     except (FormatError, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # a panic of the decoder is no Exception
         raise _damaged(
             header, f"cannot be decoded ({type(error).__name__}: {error})"
         ) from error
-    if n_read != header.n_points:
-        raise _damaged(header, f"promises {header.n_points:,} points, {n_read:,} could be read")
+    if n_read != n_wanted:
+        raise _damaged(header, f"promises {n_wanted:,} points, {n_read:,} could be read")
+
+
+def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
+    """All points in the order of the file."""
+    with laspy.open(
+        str(header.path),
+        laz_backend=laspy.LazBackend.Lazrs,
+        decompression_selection=_FIELDS,
+    ) as reader:
+        for points in reader.chunk_iterator(chunk):
+            yield PointCloud(
+                np.asarray(points.x),
+                np.asarray(points.y),
+                np.asarray(points.z),
+                np.asarray(points.classification),
+                crs,
+            )
+
+
+def within(inner: Box, outer: Box) -> bool:
+    """Whether a box lies inside another."""
+    return (
+        inner[0] >= outer[0]
+        and inner[1] >= outer[1]
+        and inner[2] <= outer[2]
+        and inner[3] <= outer[3]
+    )
 
 
 def cloud_crs(header: LasHeader) -> str:

@@ -81,6 +81,19 @@ def empty_ground(bounds: Bounds, cell: float) -> GroundSums:
     return GroundSums(first_row, first_column, cell, *empty_sums(rows, columns))
 
 
+def cell_bounds(bounds: Bounds, cell: float) -> Bounds:
+    """The box of all cells that meet `bounds`.
+
+    Examples
+    --------
+    >>> cell_bounds((0.5, 1.0, 2.5, 3.5), 1.0)
+    (0.0, 1.0, 3.0, 4.0)
+    """
+    west, south = (math.floor(value / cell) * cell for value in bounds[:2])
+    east, north = ((math.floor(value / cell) + 1) * cell for value in bounds[2:])
+    return west, south, east, north
+
+
 def add_ground(sums: GroundSums, cloud: PointCloud, ground_classes: tuple[int, ...]) -> int:
     """Add the ground points of a part of a cloud, in place; returns how many fell inside."""
     part = cloud.take(np.isin(cloud.classification, ground_classes))
