@@ -17,10 +17,11 @@ from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.read.points import check_cloud_crs, find_clouds
 from cimkit.read.shapefile import shapefile_parts
+from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
 from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
-from cimkit.tables._columns import FloatArray
+from cimkit.tables._columns import BoolArray, FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.write.store import file_sha256
 
@@ -76,7 +77,7 @@ def read_inputs(job: Job) -> Inputs:
             hint="Look at the geometries in a GIS.",
         )
     headers, found = _probe_clouds(job, footprints)
-    issues += found
+    issues += found + _probe_dem(job, footprints)
     addresses, found = _read_addresses(job, footprints)
     balance = _footprint_balance(len(raw), footprints, issues)
     return Inputs(footprints, addresses, headers, issues + found, [balance])
@@ -89,6 +90,8 @@ def input_files(
     files = _files(job.footprints, "footprints", inputs.feature_counts)
     if job.addresses and inputs.addresses is not None:
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
+    if job.dem:
+        files += _files(job.dem, "terrain", {})
     clouds = [
         file
         for h in inputs.headers
@@ -109,10 +112,7 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     boxes = np.array([header.bounds for header in headers if header.n_points])
     if not len(boxes):
         return headers, []
-    near = np.zeros(len(footprints), dtype=np.bool_)
-    for box in boxes:
-        low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
-        near |= (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
+    near = _meeting(footprints, boxes)
     if not near.any():
         check_overlap(_around(footprints.bounds), _around(boxes), "point cloud")
         raise CrsError(
@@ -124,6 +124,34 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         return headers, []
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
     return headers, [Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def _probe_dem(job: Job, footprints: Footprints) -> list[Issue]:
+    """Look at the elevation model; it must reach some footprint, as clouds must."""
+    if not job.dem:
+        return []
+    dem = probe_dem(job.dem, job.crs)
+    near = _meeting(footprints, np.array([dem.bounds]))
+    if not near.any():
+        check_overlap(_around(footprints.bounds), dem.bounds, "elevation model")
+        raise CrsError(
+            "no footprint lies within it",
+            path=job.dem,
+            hint="Check that footprints and elevation model are of the same place.",
+        )
+    if near.all():
+        return []
+    message = f"{(~near).sum():,} of {len(near):,} footprints lie outside the elevation model"
+    return [Issue("WARNING", "DEM_PARTIAL", "city", "", message)]
+
+
+def _meeting(footprints: Footprints, boxes: FloatArray) -> BoolArray:
+    """Footprints that meet some of the boxes."""
+    near = np.zeros(len(footprints), dtype=np.bool_)
+    for box in boxes:
+        low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
+        near |= (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
+    return near
 
 
 def _around(boxes: FloatArray) -> Bounds:

@@ -25,7 +25,12 @@ class Job:
     points : tuple of str
         LAS/LAZ files, folders or patterns; none is a normal case.
     addresses : str
-        CSV or vector file; "" for none.
+        CSV, workbook (.xlsx) or vector file; "" for none.
+    dem : str
+        Elevation model, a GeoTIFF of ground heights in metres above the vertical datum of
+        `crs`; "" for none. Measured ground wins: the model fills the cells of the terrain that
+        hold no ground point, and gives the ground of buildings without ground points around
+        them (`ground_source` is ``dem`` then). With a cloud it is looked at whether both agree.
     crs : str
         Projected working CRS with a vertical part: ``EPSG:7415`` or ``EPSG:4546+5737``.
     footprint_layer, footprint_id : str
@@ -82,6 +87,7 @@ class Job:
     footprints: str = ""
     points: tuple[str, ...] = ()
     addresses: str = ""
+    dem: str = ""
     crs: str = ""
     footprint_layer: str = ""
     footprint_id: str = AUTO

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+import rasterio
+from affine import Affine
 from shapely import box
 
 import cimkit
+from cimkit.errors import CrsError
 from cimkit.write.points import write_points
 from tests.read.copc_files import write_copc
 
@@ -98,3 +101,58 @@ def test_the_city_is_the_same_whatever_it_was_delivered_as(tmp_path, job):
     kinds = {file["name"]: file["kind"] for file in two.manifest["inputs"]}
     assert kinds["a.xlsx"] == "addresses"
     assert kinds["a00000001.gdbtable"] == "footprints"
+
+
+def write_dem(path, shift=0.0, west=-200.0):
+    """The sloping ground as a GeoTIFF of 4 m cells, from `west` of the origin to 400 m east."""
+    cell, rows, columns = 4.0, 150, int((400 - west) / 4)
+    x0, y0 = EAST + west, NORTH - 200
+    x = x0 + (np.arange(columns) + 0.5) * cell
+    y = y0 + (rows - np.arange(rows) - 0.5) * cell
+    z = (slope(*np.meshgrid(x, y)) + shift).astype("float32")
+    with rasterio.open(
+        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype="float32",
+        crs="EPSG:4546", transform=Affine(cell, 0, x0, 0, -cell, y0 + rows * cell),
+    ) as file:  # fmt: skip
+        file.write(z, 1)
+    return str(path)
+
+
+def test_ground_from_an_elevation_model_alone(tmp_path, job):
+    """No cloud; one building outside of the model."""
+    city = cimkit.build(
+        tmp_path / "city", **job, dem=write_dem(tmp_path / "dem.tif", west=26.0)
+    )
+    assert city.buildings.ground_source.tolist() == ["guess", "guess", "dem"]
+    np.testing.assert_allclose(
+        city.buildings.h_ground[2], slope(EAST + 50, NORTH + 15), atol=0.01
+    )
+    np.testing.assert_allclose(city.buildings.height, [9, 12, 18])
+    codes = {issue.code: issue for issue in city.issues}
+    assert codes["DEM_PARTIAL"].message.startswith("2 of 3 footprints")
+    assert {"DEM_USED", "GROUND_NOT_MEASURED"} <= set(codes)
+    assert "elevation model" in codes["GROUND_NOT_MEASURED"].message
+    assert (city.path / "terrain.tif").exists()
+    assert "terrain" in {file["kind"] for file in city.manifest["inputs"]}
+
+
+def test_measured_ground_wins_over_an_elevation_model(tmp_path, job):
+    """The cloud has ground in the west only; the model is in another datum."""
+    xyz, classes = make_points(20_000)
+    kept = (classes == 6) | (xyz[:, 0] < EAST + 15)
+    write_points(tmp_path / "a.laz", xyz[kept], classes[kept], crs=CRS)
+    dem = write_dem(tmp_path / "dem.tif", shift=-8.0)
+    city = cimkit.build(tmp_path / "city", **job, dem=dem, points=[str(tmp_path / "a.laz")])
+    assert city.buildings.ground_source.tolist() == ["points", "points", "dem"]
+    np.testing.assert_allclose(city.buildings.h_ground[0], slope(EAST, NORTH), atol=0.3)
+    low = slope(EAST + 50, NORTH + 15) - 8
+    np.testing.assert_allclose(city.buildings.h_ground[2], low, atol=0.01)
+    np.testing.assert_allclose(city.buildings.height[2], ROOF - low, atol=0.01)
+    (offset,) = [issue for issue in city.issues if issue.code == "DEM_OFFSET"]
+    assert "-8.0 m" in offset.message
+
+
+def test_an_elevation_model_of_another_place_stops(tmp_path, job):
+    dem = write_dem(tmp_path / "dem.tif", west=300.0)
+    with pytest.raises(CrsError, match="elevation model"):
+        cimkit.build(tmp_path / "city", **job, dem=dem)

@@ -56,6 +56,10 @@ def build(
         str | None,
         typer.Option(metavar="CRS", help="To work in: EPSG:7415, EPSG:4546+5737."),
     ] = None,
+    dem: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="GeoTIFF of ground heights, where points lack."),
+    ] = None,
     undulation: Annotated[
         float | None,
         typer.Option(metavar="METRES", help="Height of the geoid above the ellipsoid."),
@@ -113,6 +117,7 @@ def build(
         "address_id": address_id,
         "addresses_crs": addresses_crs,
         "crs": crs,
+        "dem": dem,
         "undulation": undulation,
         "ellipsoidal": ellipsoidal or None,
         "storey_height": storey_height,

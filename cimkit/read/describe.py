@@ -21,6 +21,8 @@ from cimkit.read.formats import GEODATABASE, SPREADSHEETS, check_format, local_f
 from cimkit.read.las_header import probe_las
 from cimkit.read.points import cloud_crs
 from cimkit.read.spreadsheet import list_sheets, open_sheet, read_sheet
+from cimkit.read.terrain import SUFFIXES as RASTERS
+from cimkit.read.terrain import describe_dem
 from cimkit.read.vector import POINTS, POLYGONS, list_layers, open_layer, read_layer
 from cimkit.tables.issue import Issue, count_issues
 
@@ -74,6 +76,9 @@ def describe(path: str | Path) -> dict[str, Any]:
         facts = _cloud(file)
     elif file.suffix.lower() in SUFFIXES:
         facts = _table(local_file(str(path)))
+    elif file.suffix.lower() in RASTERS:
+        dem = describe_dem(str(path))
+        facts = {"kind": "elevation model", **dem, **_crs(dem["crs"], file)}
     elif file.suffix.lower() in SPREADSHEETS:
         facts = _workbook(local_file(str(path)))
     else:
