@@ -11,6 +11,7 @@ import numpy as np
 from cimkit.errors import CrsError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
+from cimkit.read.china_offsets import looks_shifted
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
@@ -177,6 +178,14 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
     )
     if addresses.total_bounds is not None:
         check_overlap(_around(footprints.bounds), addresses.total_bounds, "addresses")
+    xy = np.column_stack([addresses.x, addresses.y])
+    system = looks_shifted(xy, footprints.polygons(), job.crs)
+    if system:
+        message = (
+            f"most addresses lie on no footprint, but would in {system}: if they are from a "
+            f"web map, state --addresses-crs {system}. They were taken as they are"
+        )
+        issues.append(Issue("WARNING", "COORD_SUSPECT", "addresses", "", message))
     return addresses, issues
 
 

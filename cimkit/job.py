@@ -46,7 +46,8 @@ class Job:
     address_layer, address_id, address_text, address_x, address_y, address_building : str
         Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
     addresses_crs : str
-        CRS of the address coordinates; "" takes that of the file, else `crs`.
+        CRS of the address coordinates, also ``GCJ-02`` or ``BD-09``; "" takes that of the
+        file, else `crs`.
     address_accuracy_m : float
         Root mean square error of the address points, metres; 0 if they are exact.
     undulation : float or None

@@ -12,6 +12,7 @@ import shapely
 
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.job import AUTO
+from cimkit.read.china_offsets import GEODETIC, from_web_map, is_web_map
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.crs import check_place, looks_like_degrees, reproject, source_of, working_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray
 
 _OPTION = "--addresses-crs"
-_WEB_MAPS = ("GCJ02", "BD09")
-"""Offset systems of Chinese web maps (火星坐标), which no EPSG code names."""
-
 _STARTS = {"x": ("经", "lng", "lon", "x"), "y": ("纬", "lat", "y")}
 """How columns of coordinates may begin: too weak to take one, enough to propose it."""
 
@@ -90,6 +88,7 @@ def read_addresses(
         Working CRS, projected, in metres.
     source_crs : str
         CRS of the coordinates; "" takes what the file states, for tables the working CRS.
+        ``GCJ-02`` and ``BD-09`` are those of Chinese web maps.
     encoding : str
         Of the text of a CSV or a Shapefile; "" finds it.
 
@@ -101,7 +100,8 @@ def read_addresses(
         ``ROW_RAGGED`` (ERROR), ``ID_INVALID``, ``ID_DUPLICATE``, ``COORD_SUSPECT``,
         ``GEOM_TYPE_SKIPPED`` (WARNING) a row; ``ID_UNUSABLE``, ``COORD_COLUMN_MISSING``,
         ``ENCODING_GIVEN``, ``ENCODING_DECLARED``, ``ENCODING_GUESSED``, ``ENCODING_REPLACED``,
-        ``ENCODING_SUSPECT``, ``NUMBER_CUT``, ``ROWS_BLANK``, ``REPROJECTED`` a file.
+        ``ENCODING_SUSPECT``, ``NUMBER_CUT``, ``ROWS_BLANK``, ``OFFSET_REMOVED``,
+        ``REPROJECTED`` a file.
 
     Raises
     ------
@@ -109,12 +109,6 @@ def read_addresses(
         A file that cannot be used at all.
     """
     target = working_crs(crs)
-    if source_crs.upper().replace("-", "") in _WEB_MAPS:
-        raise CrsError(
-            f"{_OPTION} {source_crs} is not supported yet",
-            path=path,
-            hint="Convert the coordinates to EPSG:4490 (CGCS2000) first, and state that.",
-        )
     file = local_file(path)
     fields = {
         "address id": id_field,
@@ -140,6 +134,10 @@ def read_addresses(
         _refuse_identity_numbers(path, part, values)
     names, notes = _identifiers(given)
     issues += notes
+    if is_web_map(source_crs):
+        given, notes = _without_offset(given, source_crs, path)
+        issues += notes
+        source_crs = GEODETIC
     xy, notes = _into(target, given, names, path, crs, source_crs)
     addresses = Addresses(
         texts("address_id", names),
@@ -294,6 +292,23 @@ def _identifiers(given: _Columns) -> tuple[list[str], list[Issue]]:
         issues.append(Issue("WARNING", "ID_DUPLICATE", "addresses", name, text))
         found[row] = name
     return found, issues
+
+
+def _without_offset(given: _Columns, system: str, path: str) -> tuple[_Columns, list[Issue]]:
+    """Longitudes and latitudes of a Chinese web map as those of the earth."""
+    known = np.isfinite(given.xy).all(axis=1)
+    if known.any() and not looks_like_degrees(given.xy):
+        raise CrsError(
+            f"its coordinates are no degrees, as those of {system} would be",
+            path=path,
+            hint=f"State the CRS that they are in with {_OPTION}.",
+        )
+    xy = from_web_map(given.xy, system)
+    zero = (given.xy == 0).all(axis=1)
+    xy[zero] = 0.0
+    text = f"the offset of {system} was taken back"
+    issues = [Issue("INFO", "OFFSET_REMOVED", "addresses", "", text)]
+    return given._replace(xy=xy), issues
 
 
 def _into(

@@ -2,9 +2,9 @@
 
 GCJ-02 shifts a place within China by up to some 700 m, by a smooth function of longitude and
 latitude; BD-09 turns that once more. No EPSG code names them, and no authority has published
-the function: what stands here is the form in which it is known and in use everywhere. It has no
-closed inverse; the inverse is found by fixed point iteration, for the shift changes by less than
-one part in a thousand of the way.
+the function: what stands here is the form in which it is known and in use everywhere. It has
+no closed inverse. The inverse is found by fixed point iteration, for the shift changes by less
+than one part in a hundred of the way.
 
 The datum is WGS 84, which CGCS2000 equals to within decimetres.
 """
@@ -12,7 +12,10 @@ The datum is WGS 84, which CGCS2000 equals to within decimetres.
 from __future__ import annotations
 
 import numpy as np
+import shapely
+from numpy.typing import NDArray
 
+from cimkit.read.crs import parse_crs, reproject, working_crs
 from cimkit.tables._columns import BoolArray, FloatArray
 
 SYSTEMS = ("GCJ02", "BD09")
@@ -24,6 +27,14 @@ ECCENTRICITY_SQUARED = 0.00669342162296594323
 
 WEST, EAST, SOUTH, NORTH = 72.004, 137.8347, 0.8293, 55.8271
 """Degrees. Outside this box GCJ-02 shifts nothing."""
+
+GEODETIC = "EPSG:4326"
+"""What the coordinates are in, once the shift is taken back."""
+
+NEAR, MISSES_MIN = 3.0, 0.5
+"""Metres within which a point belongs to a footprint; share of points that must not."""
+
+_SAMPLE, _SAMPLE_MIN = 2000, 20
 
 _ORIGIN = 105.0, 35.0
 _BD_TURN = np.pi * 3000.0 / 180.0
@@ -55,9 +66,53 @@ def from_web_map(xy: FloatArray, system: str) -> FloatArray:
     Examples
     --------
     >>> from_web_map(np.array([[111.3, 30.7]]), "GCJ-02").round(5)
-    array([[111.29459,  30.7026 ]])
+    array([[111.29432,  30.70242]])
     """
     return {"GCJ02": gcj02_to_wgs84, "BD09": bd09_to_wgs84}[plain_name(system)](xy)
+
+
+def is_web_map(system: str) -> bool:
+    """Whether a name means one of `SYSTEMS`."""
+    return plain_name(system) in SYSTEMS
+
+
+def looks_shifted(xy: FloatArray, footprints: NDArray[np.object_], crs: str) -> str:
+    """The web map whose shift would bring most points onto footprints; "" for none.
+
+    Nothing is corrected by it: it is a hint. Few points must lie on a footprint as they are,
+    and more than half, and three times as many, with the shift taken back.
+
+    Parameters
+    ----------
+    xy : float64 array, shape (n, 2)
+        Points in the working CRS; NaN without a place.
+    footprints : array of Polygon
+        In the working CRS.
+    crs : str
+        Working CRS.
+    """
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    xy = xy[:: max(1, len(xy) // _SAMPLE)]
+    if len(xy) < _SAMPLE_MIN or not len(footprints):
+        return ""
+    tree = shapely.STRtree(footprints)
+
+    def share(places: FloatArray) -> float:
+        hit, _ = tree.query(shapely.points(places), "dwithin", distance=NEAR)
+        return len(np.unique(hit)) / len(places)
+
+    target, degrees = working_crs(crs), parse_crs(GEODETIC)
+    as_is = share(xy)
+    if as_is > MISSES_MIN:
+        return ""
+    lonlat = reproject(xy, target, degrees)
+    if not is_shifted(lonlat).all():
+        return ""
+    for system, name in zip(SYSTEMS, ("GCJ-02", "BD-09"), strict=True):
+        moved = share(reproject(from_web_map(lonlat, system), degrees, target))
+        if moved > max(MISSES_MIN, 3 * as_is):
+            return name
+    return ""
 
 
 def plain_name(system: str) -> str:
@@ -93,7 +148,7 @@ def gcj02_to_wgs84(xy: FloatArray) -> FloatArray:
 
 def gcj02_to_bd09(xy: FloatArray) -> FloatArray:
     """Turn places of GCJ-02 into those of BD-09, shape (n, 2)."""
-    return _bd_turn(xy) + np.array(_BD_SHIFT)
+    return np.asarray(_bd_turn(xy) + np.array(_BD_SHIFT))
 
 
 def bd09_to_gcj02(xy: FloatArray) -> FloatArray:
@@ -102,7 +157,7 @@ def bd09_to_gcj02(xy: FloatArray) -> FloatArray:
     found = wanted.copy()
     for _ in range(_STEPS):
         found = found + (wanted - _bd_turn(found))
-    return found
+    return np.asarray(found)
 
 
 def bd09_to_wgs84(xy: FloatArray) -> FloatArray:
@@ -139,4 +194,5 @@ def _shift(xy: FloatArray) -> FloatArray:
     w = np.sqrt(w_squared)
     meridian = SEMI_MAJOR * (1 - ECCENTRICITY_SQUARED) / (w_squared * w)
     parallel = SEMI_MAJOR / w * np.cos(latitude)
-    return np.degrees(np.column_stack([east / parallel, north / meridian]))
+    degrees: FloatArray = np.degrees(np.column_stack([east / parallel, north / meridian]))
+    return degrees
