@@ -11,15 +11,18 @@ import numpy as np
 from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
+from cimkit.read.china_offsets import looks_shifted
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
+from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.read.points import check_cloud_crs, find_clouds
 from cimkit.read.shapefile import shapefile_parts
+from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
 from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
-from cimkit.tables._columns import FloatArray
+from cimkit.tables._columns import BoolArray, FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.write.partitions import file_sha256
 
@@ -64,6 +67,7 @@ def read_inputs(job: Job) -> Inputs:
         label_field=job.label_field,
         crs=job.crs,
         source_crs=job.footprints_crs,
+        encoding=job.footprints_encoding,
     )
     footprints, found = clean(raw, on_duplicate=job.on_duplicate)
     issues += found
@@ -75,7 +79,7 @@ def read_inputs(job: Job) -> Inputs:
             hint="Look at the geometries in a GIS.",
         )
     headers, found = _probe_clouds(job, footprints)
-    issues += found
+    issues += found + _probe_dem(job, footprints)
     addresses, found = _read_addresses(job, footprints)
     balance = _footprint_balance(len(raw), footprints, issues)
     return Inputs(footprints, addresses, headers, issues + found, [balance])
@@ -96,15 +100,11 @@ def input_files(
     files = _files(job.footprints, "footprints", inputs.feature_counts)
     if job.addresses and inputs.addresses is not None:
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
+    if job.dem:
+        files += _files(job.dem, "terrain", {})
     scans = [
-        InputFile(
-            header.path.name,
-            "points",
-            header.size_bytes,
-            sha256,
-            {"points": header.n_points, **n},
-        )
-        for header, sha256, n in clouds
+        InputFile(cloud.path.name, "points", cloud.size_bytes, sha256, counts)
+        for cloud, sha256, counts in clouds
     ]
     return files + sorted(scans, key=lambda file: (file.name, file.sha256))
 
@@ -126,10 +126,7 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     boxes = np.array([header.bounds for header in headers if header.n_points])
     if not len(boxes):
         return headers, issues
-    near = np.zeros(len(footprints), dtype=np.bool_)
-    for box in boxes:
-        low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
-        near |= (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
+    near = _meeting(footprints, boxes)
     if not near.any():
         check_overlap(_around(footprints.bounds), _around(boxes), "point cloud")
         raise CrsError(
@@ -146,6 +143,34 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
 def file_skipped(name: str, error: Exception) -> Issue:
     """A cloud that cannot be read, where the job says to go on without it."""
     return Issue("ERROR", "FILE_SKIPPED", "points", name, f"set aside: {error}")
+
+
+def _probe_dem(job: Job, footprints: Footprints) -> list[Issue]:
+    """Look at the elevation model; it must reach some footprint, as clouds must."""
+    if not job.dem:
+        return []
+    dem = probe_dem(job.dem, job.crs)
+    near = _meeting(footprints, np.array([dem.bounds]))
+    if not near.any():
+        check_overlap(_around(footprints.bounds), dem.bounds, "elevation model")
+        raise CrsError(
+            "no footprint lies within it",
+            path=job.dem,
+            hint="Check that footprints and elevation model are of the same place.",
+        )
+    if near.all():
+        return []
+    message = f"{(~near).sum():,} of {len(near):,} footprints lie outside the elevation model"
+    return [Issue("WARNING", "DEM_PARTIAL", "city", "", message)]
+
+
+def _meeting(footprints: Footprints, boxes: FloatArray) -> BoolArray:
+    """Footprints that meet some of the boxes."""
+    near = np.zeros(len(footprints), dtype=np.bool_)
+    for box in boxes:
+        low, high = footprints.bounds[:, :2], footprints.bounds[:, 2:]
+        near |= (low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)
+    return near
 
 
 def _around(boxes: FloatArray) -> Bounds:
@@ -167,9 +192,18 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
         building_field=job.address_building,
         crs=job.crs,
         source_crs=job.addresses_crs,
+        encoding=job.addresses_encoding,
     )
     if addresses.total_bounds is not None:
         check_overlap(_around(footprints.bounds), addresses.total_bounds, "addresses")
+    xy = np.column_stack([addresses.x, addresses.y])
+    system = looks_shifted(xy, footprints.polygons(), job.crs)
+    if system:
+        message = (
+            f"most addresses lie on no footprint, but would in {system}: if they are from a "
+            f"web map, state --addresses-crs {system}. They were taken as they are"
+        )
+        issues.append(Issue("WARNING", "COORD_SUSPECT", "addresses", "", message))
     return addresses, issues
 
 
@@ -186,15 +220,15 @@ def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue])
 
 
 def _files(path: str, kind: str, counts: dict[str, int]) -> list[InputFile]:
-    """The file and, where it is a Shapefile, its other parts."""
-    parts = [path, *shapefile_parts(path)]
+    """The file and those that it is read with; of a geodatabase its parts alone."""
+    parts = geodatabase_parts(path) or [path, *shapefile_parts(path)]
     return [
         InputFile(
             os.path.basename(part),  # noqa: PTH119  (pathlib stays in read/ and write/)
             kind,
             os.path.getsize(part),  # noqa: PTH202
             file_sha256(part),
-            counts if part == path else {},
+            counts if part == parts[0] else {},
         )
         for part in parts
     ]

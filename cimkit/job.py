@@ -25,13 +25,20 @@ class Job:
     points : tuple of str
         LAS/LAZ files, folders or patterns; none is a normal case.
     addresses : str
-        CSV or vector file; "" for none.
+        CSV, workbook (.xlsx) or vector file; "" for none.
+    dem : str
+        Elevation model, a GeoTIFF of ground heights in metres above the vertical datum of
+        `crs`; "" for none. Measured ground wins: the model fills the cells of the terrain that
+        hold no ground point, and gives the ground of buildings without ground points around
+        them (`ground_source` is ``dem`` then). With a cloud it is looked at whether both agree.
     crs : str
         Projected working CRS with a vertical part: ``EPSG:7415`` or ``EPSG:4546+5737``.
     footprint_layer, footprint_id : str
         Layer of the file; column of the identifier ("auto": by usual names).
     footprints_crs : str
         CRS of a footprint file that states none.
+    footprints_encoding, addresses_encoding : str
+        Text encoding of a Shapefile or CSV, such as GB18030; "" finds it.
     height_field, floors_field, label_field : str
         Columns; "auto" finds them by usual names, "" switches them off.
     on_duplicate : {"suffix", "error"}
@@ -41,7 +48,8 @@ class Job:
     address_layer, address_id, address_text, address_x, address_y, address_building : str
         Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
     addresses_crs : str
-        CRS of the address coordinates; "" takes that of the file, else `crs`.
+        CRS of the address coordinates, also ``GCJ-02`` or ``BD-09``; "" takes that of the
+        file, else `crs`.
     address_accuracy_m : float
         Root mean square error of the address points, metres; 0 if they are exact.
     undulation : float or None
@@ -82,10 +90,13 @@ class Job:
     footprints: str = ""
     points: tuple[str, ...] = ()
     addresses: str = ""
+    dem: str = ""
     crs: str = ""
     footprint_layer: str = ""
     footprint_id: str = AUTO
     footprints_crs: str = ""
+    footprints_encoding: str = ""
+    addresses_encoding: str = ""
     height_field: str = AUTO
     floors_field: str = AUTO
     label_field: str = AUTO

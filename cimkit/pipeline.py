@@ -20,13 +20,14 @@ from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.products import LIBRARIES, Made, Product, Scan, write_products
 from cimkit.read.city import City
+from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
 from cimkit.steps.encode import Encoding, encode
-from cimkit.steps.ground import Bounds, fill_terrain, fitting_cell
+from cimkit.steps.ground import Bounds, dem_offset, fill_terrain, fitting_cell
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.lod import HeightRules
 from cimkit.steps.tile import tile
-from cimkit.tables import Addresses, Issue, Links, TileTree, sort_issues
+from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
 from cimkit.tables.coderecords import RESERVED, CodeRecords
 from cimkit.tasks import (
@@ -60,6 +61,9 @@ DECODER_BYTES_PER_S, DECODER_START_S = 1e6, 30.0
 
 DECODER_WALL = 20.0
 """Wall seconds for each of them: the machine may be busy, and the disk far away."""
+
+DEM_OFFSET_MAX = 3.0
+"""Metres. Coarse elevation models are off by as much; datums differ by tens of metres."""
 
 
 def build(
@@ -177,9 +181,12 @@ def _scan_clouds(
     job: Job, inputs: Inputs, blocks: list[Block], workers: Workers, work: str
 ) -> Scan:
     """Decode every file once: points to the blocks that see them, ground into the terrain."""
-    bounds = _city_bounds(inputs)
+    bounds = _city_bounds(job, inputs)
     if bounds is None:
-        empty = (Decoded.nothing(file_sha256(header.path)) for header in inputs.headers)
+        empty = (
+            Decoded.nothing(file_sha256(header.path), header.n_points)
+            for header in inputs.headers
+        )
         return Scan([Part("", {}, decoded, reused=False) for decoded in empty], job)
     cell, issues = fitting_cell(bounds, job.terrain_cell)
     known = {*job.ground_classes, *job.building_classes, *job.noise_classes}
@@ -208,14 +215,17 @@ def _scan_clouds(
     scan.issues += issues
     scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
     sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
-    if sums:
-        scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs)
+    dem = read_terrain(job.dem, crs=job.crs, bounds=bounds, cell=cell) if job.dem else None
+    if sums or dem is not None:
+        scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs, dem)
+    if dem is not None:
+        scan.issues += _dem_issues(dem, scan.terrain)
     if scan.terrain is not None:
         save_terrain(f"{work}/terrain", scan.terrain)
     return scan
 
 
-_NO_PART = Part("", {}, Decoded.nothing(""), reused=False)
+_NO_PART = Part("", {}, Decoded.nothing("", 0), reused=False)
 """Of a file that was set aside."""
 
 
@@ -385,9 +395,29 @@ def _datum_issues(job: Job) -> list[Issue]:
     return [Issue("ERROR", "VERTICAL_DATUM_UNRESOLVED", "city", "", message)]
 
 
-def _city_bounds(inputs: Inputs) -> Bounds | None:
-    """Where the cloud is used: around the footprints; None without points."""
+def _dem_issues(dem: Terrain, terrain: Terrain | None) -> list[Issue]:
+    """How much of the ground is from the elevation model, and whether it agrees with points."""
+    if terrain is None or terrain.from_dem is None:
+        message = "the elevation model has no height in the city"
+        return [Issue("WARNING", "DEM_EMPTY", "city", "", message)]
+    share = float(terrain.from_dem.mean())
+    message = f"{share:.0%} of the ground is from the elevation model".replace("%", " %")
+    issues = [Issue("INFO", "DEM_USED", "city", "", message)]
+    offset = dem_offset(dem, terrain)
+    if abs(offset) > DEM_OFFSET_MAX:
+        message = (
+            f"the elevation model lies {offset:+.1f} m from the ground points (median): "
+            "is it in another vertical datum, or a surface model?"
+        )
+        issues.append(Issue("WARNING", "DEM_OFFSET", "city", "", message))
+    return issues
+
+
+def _city_bounds(job: Job, inputs: Inputs) -> Bounds | None:
+    """Where ground is known: around the footprints, within clouds and elevation model."""
     boxes = [header.bounds for header in inputs.headers if header.n_points]
+    if job.dem:
+        boxes.append(probe_dem(job.dem, job.crs).bounds)
     city = inputs.bounds
     if not boxes:
         return None

@@ -80,7 +80,7 @@ class Scan:
         self.terrain: Terrain | None = None
         self.issues: list[Issue] = []
         if decoded and not self.classes.sum():
-            message = "the cloud files hold no points"
+            message = "the cloud files hold no points in the city"
             self.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
 
     def points_of(self, block: str) -> tuple[PointFile, ...] | None:
@@ -218,12 +218,10 @@ def _facts(city: Product) -> ReportFacts:
         "new": n_new,
         "retired": len(city.encoding.retired),
     }
-    tiles = {
-        "tiles": len(city.tree),
-        "bytes": sum(tile.result.size_bytes for tile in city.tiles),
-    }
+    n_bytes = sum(tile.result.size_bytes for tile in city.tiles)
+    tiles = {"tiles": len(city.tree), "bytes": n_bytes}
     clouds = [
-        (header, decoded.sha256, _point_counts(decoded.classes))
+        (header, decoded.sha256, _point_counts(decoded))
         for header, decoded in zip(city.inputs.headers, city.scan.decoded, strict=True)
     ]
     return ReportFacts(
@@ -259,14 +257,13 @@ def _point_balance(city: Product) -> Balance:
     n_ground, n_noise = int(classes[ground].sum()), int(classes[noise].sum())
     used = int(city.made.buildings.n_points.sum())
     terrain = sum(decoded.ground_inside for decoded in city.scan.decoded)
+    nowhere = "on no footprint" + (", or in a block set aside" if city.made.set_aside else "")
     parts = {
         "roof points used": used,
         "ground points used": terrain,
-        "on no footprint" + (", or in a block set aside" if city.made.set_aside else ""): n_roof
-        - used
-        - city.made.n_repeated,
+        nowhere: n_roof - used - city.made.n_repeated,
         "repeated in another file": city.made.n_repeated,
-        "ground outside the city": n_ground - terrain,
+        "outside the city": sum(d.n_outside for d in city.scan.decoded) + n_ground - terrain,
         "noise": n_noise,
         "other classes": int(classes.sum()) - n_roof - n_ground - n_noise,
         "in a file set aside": sum(
@@ -280,7 +277,10 @@ def _point_balance(city: Product) -> Balance:
 
 def _parameters(job: Job) -> dict[str, Any]:
     """The job without what no result depends on: paths, workers, blocks."""
-    left_out = {"footprints", "points", "addresses", "register", "workers", "block_size"}
+    left_out = {
+        *("footprints", "points", "addresses", "dem", "register"),
+        *("workers", "block_size"),
+    }
     values = dataclasses.asdict(job)
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -314,10 +314,11 @@ def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
     )
 
 
-def _point_counts(classes: IntArray) -> dict[str, int]:
-    """All points, and those of each class."""
-    there = np.flatnonzero(classes).tolist()
-    return {"points": int(classes.sum())} | {f"class {k}": int(classes[k]) for k in there}
+def _point_counts(decoded: Decoded) -> dict[str, int]:
+    """All points of a cloud, those of each class in the city, those outside."""
+    there = {f"class {k}": int(decoded.classes[k]) for k in np.flatnonzero(decoded.classes)}
+    counts = {"points": int(decoded.classes.sum()) + decoded.n_outside, **there}
+    return counts | ({"outside the city": decoded.n_outside} if decoded.n_outside else {})
 
 
 def _json(value: Any) -> bytes:

@@ -14,8 +14,8 @@ import numpy as np
 
 from cimkit.blocks import Bounds, common, inside, repeated_points
 from cimkit.read.las_header import LasHeader
-from cimkit.read.points import iterate_points
-from cimkit.steps.ground import add_ground, empty_ground
+from cimkit.read.points import iterate_points, within
+from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Terrain
@@ -53,16 +53,17 @@ class DecodeTask(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What one file holds: its fingerprint, points by class, ground points that are used."""
+    """What one file holds: points in the city by class, points outside, ground that is used."""
 
     sha256: str
     classes: IntArray
+    n_outside: int
     ground_inside: int
 
     @classmethod
-    def nothing(cls, sha256: str) -> Decoded:
-        """Of a file that no building needs."""
-        return cls(sha256, np.zeros(256, dtype=np.int64), 0)
+    def nothing(cls, sha256: str, n_outside: int) -> Decoded:
+        """Of a file without points in the city."""
+        return cls(sha256, np.zeros(256, dtype=np.int64), n_outside, 0)
 
 
 GROUND_SUMS, MODELS, LINES = "ground.npz", "models.npz", "lines.jsonl"
@@ -81,22 +82,27 @@ def decode(task: DecodeTask) -> Part:
 
 
 def _decode(task: DecodeTask, sha256: str, part: str) -> Decoded:
+    """Points outside the cells of the city are only counted; COPC need not decode them."""
     classes, ground_inside = np.zeros(256, dtype=np.int64), 0
     area = common(task.header.bounds, task.city)
-    sums = None if area is None else empty_ground(area, task.cell)
-    for chunk in iterate_points(task.header, crs=task.crs):
+    if area is None:
+        return Decoded.nothing(sha256, task.header.n_points)
+    sums = empty_ground(area, task.cell)
+    city = cell_bounds(task.city, task.cell)
+    for chunk in iterate_points(task.header, crs=task.crs, box=city):
+        if not within(task.header.bounds, city):
+            chunk = chunk.take(inside(chunk, city))
         classes += np.bincount(chunk.classification, minlength=256)
-        if sums is not None:
-            ground_inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
+        ground_inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
         for kind, wanted in task.classes_of_kind.items():
             chosen = chunk.take(np.isin(chunk.classification, wanted))
             for name, window in task.blocks:
                 seen = chosen.take(inside(chosen, window))
                 if len(seen):
                     append_points(f"{part}/{name}.{kind}", seen)
-    if sums is not None and ground_inside:
+    if ground_inside:
         save_sums(f"{part}/{GROUND_SUMS}", sums)
-    return Decoded(sha256, classes, ground_inside)
+    return Decoded(sha256, classes, task.header.n_points - int(classes.sum()), ground_inside)
 
 
 class PointFile(NamedTuple):

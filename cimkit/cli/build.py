@@ -26,7 +26,7 @@ def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="City folder to make.")],
     footprints: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Outlines: GeoPackage, Shapefile or GeoJSON."),
+        typer.Option(metavar="FILE", help="Outlines: a vector file or .gdb folder."),
     ] = None,
     footprint_layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Layer of the outlines.")
@@ -41,7 +41,7 @@ def build(
         ),
     ] = None,
     addresses: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Addresses: CSV or vector file.")
+        str | None, typer.Option(metavar="FILE", help="Addresses: CSV, .xlsx or vector file.")
     ] = None,
     address_id: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Identifier of the addresses.")
@@ -55,6 +55,10 @@ def build(
     crs: Annotated[
         str | None,
         typer.Option(metavar="CRS", help="To work in: EPSG:7415, EPSG:4546+5737."),
+    ] = None,
+    dem: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="GeoTIFF of ground heights, where points lack."),
     ] = None,
     undulation: Annotated[
         float | None,
@@ -113,6 +117,7 @@ def build(
         "address_id": address_id,
         "addresses_crs": addresses_crs,
         "crs": crs,
+        "dem": dem,
         "undulation": undulation,
         "ellipsoidal": ellipsoidal or None,
         "storey_height": storey_height,

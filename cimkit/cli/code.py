@@ -205,7 +205,7 @@ def _from_column(file: Path, column: str) -> tuple[list[str], list[str]]:
     from cimkit.errors import FormatError
     from cimkit.read.columns import find_columns
     from cimkit.read.delimited import open_delimited, read_columns
-    from cimkit.read.vector import local_file
+    from cimkit.read.formats import local_file
 
     table, _ = open_delimited(local_file(str(file)))
     find_columns(table.columns, column, "codes", str(file))

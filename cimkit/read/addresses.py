@@ -1,9 +1,10 @@
-"""Address points from CSV or vector files, believed in nothing."""
+"""Address points from tables or vector files, believed in nothing."""
 
 from __future__ import annotations
 
 import datetime
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,24 +12,28 @@ import shapely
 
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.job import AUTO
+from cimkit.read.china_offsets import GEODETIC, from_web_map, is_web_map
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.crs import check_place, looks_like_degrees, reproject, source_of, working_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
-from cimkit.read.vector import POINTS, local_file, open_layer, read_layer
+from cimkit.read.encodings import report_mojibake
+from cimkit.read.formats import SPREADSHEETS, local_file
+from cimkit.read.spreadsheet import open_sheet, read_sheet
+from cimkit.read.vector import POINTS, open_layer, read_layer
 from cimkit.tables._columns import texts
 from cimkit.tables.addresses import Addresses
 from cimkit.tables.identifiers import suffix_duplicates, tidy_identifiers
 from cimkit.tables.issue import Issue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from cimkit.tables._columns import FloatArray
 
 _OPTION = "--addresses-crs"
-_WEB_MAPS = ("GCJ02", "BD09")
-"""Offset systems of Chinese web maps (火星坐标), which no EPSG code names."""
-
 _STARTS = {"x": ("经", "lng", "lon", "x"), "y": ("纬", "lat", "y")}
 """How columns of coordinates may begin: too weak to take one, enough to propose it."""
 
@@ -59,6 +64,7 @@ def read_addresses(
     building_field: str = AUTO,
     crs: str,
     source_crs: str = "",
+    encoding: str = "",
 ) -> tuple[Addresses, list[Issue]]:
     """Read standard addresses (标准地址) and bring their points into the working CRS.
 
@@ -69,18 +75,22 @@ def read_addresses(
     Parameters
     ----------
     path : str
-        CSV (``.csv``, ``.tsv``, ``.txt``), or GeoPackage, Shapefile or GeoJSON with points.
+        CSV (``.csv``, ``.tsv``, ``.txt``), a workbook (``.xlsx``), or a vector file with points
+        of the formats of `read_footprints`.
     layer : str
-        Of a vector file; needed where several layers hold points.
+        Of a vector file, where several layers hold points; sheet of a workbook with several.
     id_field, text_field, building_field : str
         Columns; "auto" finds them by usual names, "" switches them off.
     x_field, y_field : str
-        The same, for the coordinates in a CSV (x east or longitude, y north or latitude); the
+        The same, for the coordinates in a table (x east or longitude, y north or latitude); the
         points of a vector file are its geometry.
     crs : str
         Working CRS, projected, in metres.
     source_crs : str
-        CRS of the coordinates; "" takes what the file states, for CSV the working CRS.
+        CRS of the coordinates; "" takes what the file states, for tables the working CRS.
+        ``GCJ-02`` and ``BD-09`` are those of Chinese web maps.
+    encoding : str
+        Of the text of a CSV or a Shapefile; "" finds it.
 
     Returns
     -------
@@ -89,7 +99,9 @@ def read_addresses(
     issues : list of Issue
         ``ROW_RAGGED`` (ERROR), ``ID_INVALID``, ``ID_DUPLICATE``, ``COORD_SUSPECT``,
         ``GEOM_TYPE_SKIPPED`` (WARNING) a row; ``ID_UNUSABLE``, ``COORD_COLUMN_MISSING``,
-        ``ENCODING_GUESSED``, ``ROWS_BLANK``, ``REPROJECTED`` a file.
+        ``ENCODING_GIVEN``, ``ENCODING_DECLARED``, ``ENCODING_GUESSED``, ``ENCODING_REPLACED``,
+        ``ENCODING_SUSPECT``, ``NUMBER_CUT``, ``ROWS_BLANK``, ``OFFSET_REMOVED``,
+        ``REPROJECTED`` a file.
 
     Raises
     ------
@@ -97,12 +109,6 @@ def read_addresses(
         A file that cannot be used at all.
     """
     target = working_crs(crs)
-    if source_crs.upper().replace("-", "") in _WEB_MAPS:
-        raise CrsError(
-            f"{_OPTION} {source_crs} is not supported yet",
-            path=path,
-            hint="Convert the coordinates to EPSG:4490 (CGCS2000) first, and state that.",
-        )
     file = local_file(path)
     fields = {
         "address id": id_field,
@@ -111,15 +117,15 @@ def read_addresses(
         "y": y_field,
         "building": building_field,
     }
-    if file.suffix.lower() in SUFFIXES:
-        if layer:
-            raise ParameterError("address_layer: a CSV file has no layers")
-        given = _from_delimited(
-            path, fields, with_places=source_crs != "" and "" not in (x_field, y_field)
-        )
+    suffix = file.suffix.lower()
+    if suffix in SUFFIXES or suffix in SPREADSHEETS:
+        table = _open_table(file, layer, encoding)
+        with_places = source_crs != "" and "" not in (x_field, y_field)
+        given = _from_table(path, table, fields, with_places=with_places)
     else:
-        given = _from_vector(path, layer, fields)
+        given = _from_vector(path, layer, fields, encoding)
     issues = given.issues
+    issues += report_mojibake("addresses", file.name, given.texts)
     for part, values in (
         ("id", given.ids),
         ("text", given.texts),
@@ -128,6 +134,10 @@ def read_addresses(
         _refuse_identity_numbers(path, part, values)
     names, notes = _identifiers(given)
     issues += notes
+    if is_web_map(source_crs):
+        given, notes = _without_offset(given, source_crs, path)
+        issues += notes
+        source_crs = GEODETIC
     xy, notes = _into(target, given, names, path, crs, source_crs)
     addresses = Addresses(
         texts("address_id", names),
@@ -142,12 +152,34 @@ def read_addresses(
     return addresses, issues + notes
 
 
-def _from_delimited(path: str, fields: dict[str, str], *, with_places: bool) -> _Columns:
-    """The columns of a CSV file; `with_places` refuses one without coordinates."""
-    table, issues = open_delimited(local_file(path))
+class _Table(NamedTuple):
+    """A table without geometry, whatever it is stored as."""
+
+    columns: tuple[str, ...]
+    read: Callable[[list[str]], tuple[dict[str, list[str]], list[int], list[Issue]]]
+    issues: list[Issue]
+
+
+def _open_table(file: Path, layer: str, encoding: str) -> _Table:
+    """A CSV file or a sheet."""
+    if file.suffix.lower() in SPREADSHEETS:
+        if encoding:
+            raise ParameterError("addresses_encoding: a workbook is in UTF-8")
+        sheet = open_sheet(file, layer)
+        return _Table(sheet.columns, partial(read_sheet, sheet), [])
+    if layer:
+        raise ParameterError("address_layer: a CSV file has no layers")
+    table, issues = open_delimited(file, encoding)
+    return _Table(table.columns, partial(read_columns, table), issues)
+
+
+def _from_table(
+    path: str, table: _Table, fields: dict[str, str], *, with_places: bool
+) -> _Columns:
+    """The columns of a table; `with_places` refuses one without coordinates."""
     chosen = _choose(table.columns, fields, path)
-    values, rows, notes = read_columns(table, sorted(set(chosen.values())))
-    issues += notes
+    values, rows, notes = table.read(sorted(set(chosen.values())))
+    issues = table.issues + notes
     if not rows:
         raise InputError("holds no address", path=path)
     blank = [""] * len(rows)
@@ -187,13 +219,13 @@ def _advise_places(missing: list[str], columns: tuple[str, ...]) -> str:
     return f"State {', '.join(keys)} in city.toml. Columns: {', '.join(columns)}."
 
 
-def _from_vector(path: str, layer: str, fields: dict[str, str]) -> _Columns:
+def _from_vector(path: str, layer: str, fields: dict[str, str], encoding: str) -> _Columns:
     """The columns and points of a vector file."""
     if fields.pop("x") not in (AUTO, "") or fields.pop("y") not in (AUTO, ""):
         raise ParameterError(
             "address_x, address_y: the geometry of a vector file gives the place"
         )
-    found, issues = open_layer(path, layer, POINTS)
+    found, issues = open_layer(path, layer, POINTS, encoding)
     chosen = _choose(found.columns, fields, path)
     geometry, values, notes = read_layer(found, sorted(set(chosen.values())))
     issues += notes
@@ -261,6 +293,23 @@ def _identifiers(given: _Columns) -> tuple[list[str], list[Issue]]:
         issues.append(Issue("WARNING", "ID_DUPLICATE", "addresses", name, text))
         found[row] = name
     return found, issues
+
+
+def _without_offset(given: _Columns, system: str, path: str) -> tuple[_Columns, list[Issue]]:
+    """Longitudes and latitudes of a Chinese web map as those of the earth."""
+    known = np.isfinite(given.xy).all(axis=1)
+    if known.any() and not looks_like_degrees(given.xy):
+        raise CrsError(
+            f"its coordinates are no degrees, as those of {system} would be",
+            path=path,
+            hint=f"State the CRS that they are in with {_OPTION}.",
+        )
+    xy = from_web_map(given.xy, system)
+    zero = (given.xy == 0).all(axis=1)
+    xy[zero] = 0.0
+    text = f"the offset of {system} was taken back"
+    issues = [Issue("INFO", "OFFSET_REMOVED", "addresses", "", text)]
+    return given._replace(xy=xy), issues
 
 
 def _into(

@@ -119,5 +119,10 @@ def _number(value: Any) -> float:
 def _is_alias(column: str, alias: str) -> bool:
     """Whether a column carries that name, in any case, or its first ten bytes."""
     name = column.strip().lower()
-    cut = len(name.encode()) == _DBF_NAME_BYTES and alias.startswith(name)
+    cut = alias.startswith(name) and _DBF_NAME_BYTES in (
+        len(name.encode()),
+        len(name.encode("gb18030", "replace")),
+        # Nine bytes and half a character, which is left out.
+        1 + len(name.encode("gb18030", "replace")) * (not name.isascii()),
+    )
     return name == alias or cut

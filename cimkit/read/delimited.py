@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cimkit.errors import EncodingError, FormatError, InputError, LimitError
 from cimkit.limits import CSV_BYTES_MAX
+from cimkit.read.encodings import known_encoding
 from cimkit.tables.issue import Issue
 
 if TYPE_CHECKING:
@@ -28,29 +29,31 @@ class Delimited(NamedTuple):
     columns: tuple[str, ...]
 
 
-def open_delimited(path: Path) -> tuple[Delimited, list[Issue]]:
+def open_delimited(path: Path, told: str = "") -> tuple[Delimited, list[Issue]]:
     """Find encoding, delimiter and column names.
 
-    The encoding is that of a byte order mark, else UTF-8, else GB18030, whichever decodes the
-    whole file without an error; the delimiter the commonest of ``, ; tab`` in the first line.
+    The encoding is what the user told, else that of a byte order mark, else UTF-8, else
+    GB18030, whichever decodes the whole file without an error; the delimiter the commonest of
+    ``, ; tab`` in the first line.
 
     Returns
     -------
     table : Delimited
     issues : list of Issue
-        ``ENCODING_GUESSED`` where it was GB18030.
+        ``ENCODING_GIVEN`` where it was told, ``ENCODING_GUESSED`` where it was GB18030,
+        ``ENCODING_REPLACED`` where bytes mean nothing in the one that was told.
 
     Raises
     ------
-    LimitError, EncodingError, FormatError
+    LimitError, EncodingError, FormatError, ParameterError
     """
     size = path.stat().st_size
     if size > CSV_BYTES_MAX:
         raise LimitError(
             f"{path}: {size:,} bytes, at most {CSV_BYTES_MAX:,} are read. Split it."
         )
-    encoding = _encoding(path)
-    with path.open(encoding=encoding, newline="") as file:
+    encoding, issues = _encoding(path, known_encoding(told) if told else "")
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
         line = file.readline()
         delimiter = max(_DELIMITERS, key=line.count)
         file.seek(0)
@@ -61,10 +64,6 @@ def open_delimited(path: Path) -> tuple[Delimited, list[Issue]]:
     columns = tuple(name.strip() for name in header)
     if not any(columns):
         raise FormatError("has no line of column names", path=str(path))
-    issues = []
-    if encoding == "gb18030":
-        message = f"text of {path.name} read as GB18030: it is not UTF-8"
-        issues.append(Issue("INFO", "ENCODING_GUESSED", "city", "", message))
     return Delimited(path, encoding, delimiter, columns), issues
 
 
@@ -100,7 +99,7 @@ def read_columns(
     places = [table.columns.index(name) for name in wanted]
     kept: list[list[str]] = [[] for _ in places]
     rows, issues, n_blank = list[int](), list[Issue](), 0
-    with table.path.open(encoding=table.encoding, newline="") as file:
+    with table.path.open(encoding=table.encoding, errors="replace", newline="") as file:
         reader = csv.reader(file, delimiter=table.delimiter, strict=True)
         try:
             next(reader)
@@ -125,28 +124,52 @@ def read_columns(
     return dict(zip(wanted, kept, strict=True)), rows, issues
 
 
-def _encoding(path: Path) -> str:
-    """The first encoding that decodes the whole file."""
+def _encoding(path: Path, told: str) -> tuple[str, list[Issue]]:
+    """The encoding that was told, else the first that decodes the whole file."""
     with path.open("rb") as file:
         start = file.read(4)
+    if told:
+        told = "utf-8-sig" if told == "utf-8" else told  # a byte order mark is no text
+        n_replaced = _count_replaced(path, told, "replace")
+        said = Issue(
+            "INFO", "ENCODING_GIVEN", "city", "", f"text of {path.name} read as {told}: as told"
+        )
+        if not n_replaced:
+            return told, [said]
+        message = (
+            f"{n_replaced:,} characters of {path.name} mean nothing in {told}; each is lost"
+        )
+        return told, [said, Issue("WARNING", "ENCODING_REPLACED", "city", "", message)]
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         candidates = ["utf-16"]
     else:
         candidates = ["utf-8-sig", "gb18030"]
     for encoding in candidates:
-        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    if "\0" in decoder.decode(chunk):
-                        raise FormatError("holds NUL characters: it is no text", path=str(path))
-                decoder.decode(b"", final=True)
+            _count_replaced(path, encoding, "strict")
         except UnicodeDecodeError:
             continue
-        return encoding
+        if encoding != "gb18030":
+            return encoding, []
+        message = f"text of {path.name} read as GB18030: it is not UTF-8"
+        return encoding, [Issue("INFO", "ENCODING_GUESSED", "city", "", message)]
     raise EncodingError(
-        f"its text is none of {', '.join(candidates)}", path=str(path), hint="Save it as UTF-8."
+        f"its text is none of {', '.join(candidates)}",
+        path=str(path),
+        hint="Save it as UTF-8, or state its encoding with addresses_encoding in city.toml.",
     )
+
+
+def _count_replaced(path: Path, encoding: str, errors: str) -> int:
+    """Decode the whole file; how many characters had to be replaced."""
+    decoder, n = codecs.getincrementaldecoder(encoding)(errors), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            text = decoder.decode(chunk)
+            if "\0" in text:
+                raise FormatError("holds NUL characters: it is no text", path=str(path))
+            n += text.count("\N{REPLACEMENT CHARACTER}")
+    return n + decoder.decode(b"", final=True).count("\N{REPLACEMENT CHARACTER}")
 
 
 def _unreadable(path: Path, line: int, error: csv.Error) -> FormatError:

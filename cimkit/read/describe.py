@@ -7,30 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyogrio
 import shapely
 
+from cimkit.errors import FormatError, InputError
 from cimkit.job import AUTO
 from cimkit.read.city import open_city
 from cimkit.read.columns import find_columns, numbers
+from cimkit.read.copc import is_copc, read_octree
 from cimkit.read.crs import looks_like_degrees, parse_crs
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.footprints import choose_identifiers
+from cimkit.read.formats import GEODATABASE, SPREADSHEETS, check_format, local_file
 from cimkit.read.las_header import probe_las
 from cimkit.read.points import cloud_crs
-from cimkit.read.vector import (
-    POINTS,
-    POLYGONS,
-    check_format,
-    local_file,
-    open_layer,
-    read_layer,
-    translated,
-)
+from cimkit.read.spreadsheet import list_sheets, open_sheet, read_sheet
+from cimkit.read.terrain import SUFFIXES as RASTERS
+from cimkit.read.terrain import describe_dem
+from cimkit.read.vector import POINTS, POLYGONS, list_layers, open_layer, read_layer
 from cimkit.tables.issue import Issue, count_issues
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +38,7 @@ ADDRESS_ROLES = ("address id", "address text", "building")
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    r"""Facts of a vector file, a CSV table, a LAS or LAZ file, or a city folder.
+    r"""Facts of a vector file, a table, a LAS or LAZ file, or a city folder.
 
     Geometries and rows are read to the end, so that damage shows; of a point cloud only the
     header is. Of attributes only the columns that a build would take are read.
@@ -73,12 +70,17 @@ def describe(path: str | Path) -> dict[str, Any]:
     (1, '标准地址')
     """
     file = Path(path)
-    if file.is_dir():
+    if file.is_dir() and file.suffix.lower() != GEODATABASE:
         facts = _city(file)
     elif file.suffix.lower() in (".las", ".laz"):
         facts = _cloud(file)
     elif file.suffix.lower() in SUFFIXES:
         facts = _table(local_file(str(path)))
+    elif file.suffix.lower() in RASTERS:
+        dem = describe_dem(str(path))
+        facts = {"kind": "elevation model", **dem, **_crs(dem["crs"], file)}
+    elif file.suffix.lower() in SPREADSHEETS:
+        facts = _workbook(local_file(str(path)))
     else:
         facts = _vector(local_file(str(path)))
     return {"path": str(path), **facts}
@@ -100,10 +102,13 @@ def _cloud(file: Path) -> dict[str, Any]:
     header = probe_las(file)
     east, north = (header.high[axis] - header.low[axis] for axis in (0, 1))
     area = east * north
+    kind = f"{'LAZ' if header.compressed else 'LAS'} {header.version}"
+    if is_copc(header):
+        read_octree(header)  # damage shows
+        kind = f"COPC ({kind})"
     return {
         "kind": "point cloud",
-        "format": f"{'LAZ' if header.compressed else 'LAS'} {header.version}, "
-        f"point format {header.point_format}",
+        "format": f"{kind}, point format {header.point_format}",
         "points": header.n_points,
         "points_per_m2": round(header.n_points / area, 2) if area else None,
         **_crs(cloud_crs(header), file),
@@ -117,19 +122,51 @@ def _table(file: Path) -> dict[str, Any]:
     table, issues = open_delimited(file)
     roles = _roles(table.columns, (*ADDRESS_ROLES, "x", "y"), file)
     values, rows, found = read_columns(table, sorted({name for name in roles.values() if name}))
-    xy = np.empty((0, 2))
-    if roles["x"] and roles["y"]:
-        xy = np.column_stack([numbers(values[roles["x"]]), numbers(values[roles["y"]])])
-    notes = _notes(issues + found)
-    if looks_like_degrees(xy):
-        notes.append("x and y look like degrees: state their CRS with --addresses-crs")
     return {
         "kind": "table",
         "text_encoding": table.encoding,
         "delimiter": table.delimiter,
-        "rows": len(rows),
+        **_rows(values, len(rows), table.columns, roles, issues + found),
+    }
+
+
+def _workbook(file: Path) -> dict[str, Any]:
+    """The sheets of a workbook, as addresses would be read from them."""
+    sheets = []
+    for name in list_sheets(file):
+        try:
+            sheet = open_sheet(file, name)
+        except FormatError:
+            raise
+        except InputError:  # an empty one
+            sheets.append({"layer": name, "rows": 0})
+            continue
+        roles = _roles(sheet.columns, (*ADDRESS_ROLES, "x", "y"), file)
+        wanted = sorted({column for column in roles.values() if column})
+        values, rows, found = read_sheet(sheet, wanted)
+        facts = _rows(values, len(rows), sheet.columns, roles, found)
+        sheets.append({"layer": name, **facts})
+    return {"kind": "workbook", "format": "XLSX", "layers": sheets}
+
+
+def _rows(
+    values: Mapping[str, list[str]],
+    n: int,
+    columns: Sequence[str],
+    roles: dict[str, str | None],
+    issues: list[Issue],
+) -> dict[str, Any]:
+    """Rows of a table without geometry: their places, columns and roles."""
+    xy = np.empty((0, 2))
+    if roles["x"] and roles["y"]:
+        xy = np.column_stack([numbers(values[roles["x"]]), numbers(values[roles["y"]])])
+    notes = _notes(issues)
+    if looks_like_degrees(xy):
+        notes.append("x and y look like degrees: state their CRS with --addresses-crs")
+    return {
+        "rows": n,
         "bounds": _bounds(np.hstack([xy, xy])),
-        "columns": list(table.columns),
+        "columns": list(columns),
         "as_addresses": roles,
         "notes": notes,
     }
@@ -137,19 +174,13 @@ def _table(file: Path) -> dict[str, Any]:
 
 def _vector(file: Path) -> dict[str, Any]:
     """The layers of a vector file."""
-    driver = check_format(file)
-    with translated(file):
-        kinds = dict(pyogrio.list_layers(file).tolist())
-    issues = list[Issue]()
-    layers = [_layer(file, name, kind or "", issues) for name, kind in kinds.items()]
+    driver, issues = check_format(file), list[Issue]()
+    layers = [_layer(file, *layer, issues) for layer in list_layers(file, driver)]
     return {"kind": "vector", "format": driver, "layers": layers, "notes": _notes(issues)}
 
 
-def _layer(file: Path, name: str, kind: str, issues: list[Issue]) -> dict[str, Any]:
+def _layer(file: Path, name: str, kind: str, n: int, issues: list[Issue]) -> dict[str, Any]:
     """One layer; what its reader remarks is added to the issues."""
-    with translated(file):
-        # Latin-1 decodes column names of any encoding; they are not used here.
-        n = pyogrio.read_info(file, layer=name, encoding="ISO-8859-1")["features"]
     if not n or not kind:
         return {"layer": name, "features": n, "geometry": {}}
     layer, found = open_layer(str(file), name, (kind,))

@@ -1,4 +1,4 @@
-"""Building outlines from GeoPackage, Shapefile and GeoJSON, believed in nothing."""
+"""Building outlines from vector files, believed in nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cimkit.read.crs import (
     source_of,
     working_crs,
 )
+from cimkit.read.encodings import report_mojibake
 from cimkit.read.vector import POLYGONS, Layer, open_layer, read_layer
 from cimkit.tables.identifiers import tidy_identifiers
 from cimkit.tables.issue import Issue, Severity
@@ -43,13 +44,15 @@ def read_footprints(
     label_field: str = AUTO,
     crs: str,
     source_crs: str = "",
+    encoding: str = "",
 ) -> tuple[RawFootprints, list[Issue]]:
     """Read the features of a footprint layer into the working CRS.
 
     Parameters
     ----------
     path : str
-        A plain local GeoPackage, Shapefile or GeoJSON file.
+        A plain local GeoPackage, Shapefile, GeoJSON, FlatGeobuf or GeoParquet file, or a file
+        geodatabase (.gdb).
     layer : str
         Needed where several layers hold polygons.
     id_field, height_field, floors_field, label_field : str
@@ -60,6 +63,9 @@ def read_footprints(
         Working CRS, projected, in metres; only its horizontal part matters here.
     source_crs : str
         CRS of the coordinates; "" takes what the file states.
+    encoding : str
+        Of the text of a Shapefile; "" finds it: its ``.cpg`` part, its language byte, UTF-8 or
+        GB18030, the first that decodes all.
 
     Returns
     -------
@@ -67,16 +73,19 @@ def read_footprints(
         All features but those that lie far outside; nothing is repaired yet.
     issues : list of Issue
         ``COORD_OUTSIDE`` (ERROR) a feature left out; ``ID_UNUSABLE``, ``VALUE_UNUSABLE``,
-        ``ENCODING_GUESSED``, ``REPROJECTED``, ``READER_REMARK`` (INFO), ``CRS_OVERRIDDEN``
-        (WARNING) a file.
+        ``ENCODING_GIVEN``, ``ENCODING_DECLARED``, ``ENCODING_GUESSED``, ``REPROJECTED``,
+        ``READER_REMARK`` (INFO), ``ENCODING_REPLACED``, ``ENCODING_SUSPECT``,
+        ``CRS_OVERRIDDEN`` (WARNING) a file.
 
     Raises
     ------
     FormatError, EncodingError, CrsError, InputError
         A file that cannot be used at all.
+    ParameterError
+        An unknown encoding, or one for a format that has its own.
     """
     target = working_crs(crs)
-    found, issues = open_layer(path, layer, POLYGONS)
+    found, issues = open_layer(path, layer, POLYGONS, encoding)
     names = [*found.columns, *([found.fid_column] if found.fid_column == id_field else [])]
     columns = {
         "building id": find_columns(names, id_field, "building id", path),
@@ -87,6 +96,8 @@ def read_footprints(
     wanted = list(dict.fromkeys(name for chosen in columns.values() for name in chosen))
     geometry, values, remarks = read_layer(found, wanted)
     issues += remarks
+    texts = (text for column in values.values() for text in column if isinstance(text, str))
+    issues += report_mojibake("footprints", found.path.name, texts)
     ids, notes = choose_identifiers(values, columns["building id"], len(geometry), id_field)
     issues += notes
     attributes = {}

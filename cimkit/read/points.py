@@ -12,6 +12,7 @@ import numpy as np
 import pyproj
 
 from cimkit.errors import CrsError, FormatError, InputError
+from cimkit.read.copc import Box, is_copc, iterate_nodes, read_octree
 from cimkit.read.crs import horizontal_part
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.tables import PointCloud
@@ -97,7 +98,7 @@ def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointClo
 
 
 def iterate_points(
-    header: LasHeader, *, crs: str = "", chunk: int = CHUNK_POINTS
+    header: LasHeader, *, crs: str = "", chunk: int = CHUNK_POINTS, box: Box | None = None
 ) -> Iterator[PointCloud]:
     """Decode a probed file, chunk by chunk.
 
@@ -109,6 +110,9 @@ def iterate_points(
         Written into the tables.
     chunk : int
         Points at once.
+    box : tuple of float, optional
+        (xmin, ymin, xmax, ymax). Points outside may be left out, where the file is COPC: only
+        the nodes of its octree that meet the box are decoded.
 
     Raises
     ------
@@ -117,38 +121,59 @@ def iterate_points(
         return, or finds points outside the box of the header: LAZ has no checksum, and most
         silent damage shows there.
     """
-    n_read, by_return = 0, np.zeros(16, dtype=np.int64)
+    n_read, n_wanted, clouds = 0, header.n_points, _decode(header, chunk, crs)
+    if box is not None and not within(header.bounds, box) and is_copc(header):
+        octree = read_octree(header)
+        nodes = octree.meeting(box)
+        n_wanted, clouds = int(octree.n_points[nodes].sum()), iterate_nodes(octree, nodes, crs)
     try:
-        with laspy.open(
-            str(header.path),
-            laz_backend=laspy.LazBackend.Lazrs,
-            decompression_selection=_FIELDS,
-        ) as reader:
-            for points in reader.chunk_iterator(chunk):
-                cloud = PointCloud(
-                    np.asarray(points.x),
-                    np.asarray(points.y),
-                    np.asarray(points.z),
-                    np.asarray(points.classification),
-                    crs,
-                )
-                n_read += len(cloud)
-                by_return += np.bincount(np.asarray(points.return_number), minlength=16)
-                _check_inside(header, cloud)
-                yield cloud
-            if n_read == header.n_points > 0 and header.n_chunks:
-                _check_end(header, reader)
+        for cloud in clouds:
+            n_read += len(cloud)
+            _check_inside(header, cloud)
+            yield cloud
     except (FormatError, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # a panic of the decoder is no Exception
         raise _damaged(
             header, f"cannot be decoded ({type(error).__name__}: {error})"
         ) from error
-    if n_read != header.n_points:
-        raise _damaged(header, f"promises {header.n_points:,} points, {n_read:,} could be read")
+    if n_read != n_wanted:
+        raise _damaged(header, f"promises {n_wanted:,} points, {n_read:,} could be read")
+
+
+def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
+    """All points in the order of the file; at its end, what the header says of the whole."""
+    n_read, by_return = 0, np.zeros(16, dtype=np.int64)
+    with laspy.open(
+        str(header.path),
+        laz_backend=laspy.LazBackend.Lazrs,
+        decompression_selection=_FIELDS,
+    ) as reader:
+        for points in reader.chunk_iterator(chunk):
+            n_read += len(points)
+            by_return += np.bincount(np.asarray(points.return_number), minlength=16)
+            yield PointCloud(
+                np.asarray(points.x),
+                np.asarray(points.y),
+                np.asarray(points.z),
+                np.asarray(points.classification),
+                crs,
+            )
+        if n_read == header.n_points > 0 and header.n_chunks:
+            _check_end(header, reader)
     stated, found = header.by_return, tuple(by_return[1 : len(header.by_return) + 1].tolist())
-    if any(stated) and not by_return[0] and found != stated:
+    if n_read == header.n_points and any(stated) and not by_return[0] and found != stated:
         raise _damaged(header, f"promises {stated} points by return, {found} were read")
+
+
+def within(inner: Box, outer: Box) -> bool:
+    """Whether a box lies inside another."""
+    return (
+        inner[0] >= outer[0]
+        and inner[1] >= outer[1]
+        and inner[2] <= outer[2]
+        and inner[3] <= outer[3]
+    )
 
 
 def cloud_crs(header: LasHeader) -> str:

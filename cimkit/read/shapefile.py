@@ -6,14 +6,14 @@ mojibake, both without an error. Layouts: ESRI Shapefile Technical Description (
 
 from __future__ import annotations
 
-import codecs
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from cimkit.errors import EncodingError, FormatError
+from cimkit.errors import FormatError
+from cimkit.read.encodings import choose_encoding, declared_encoding, known_encoding
 from cimkit.tables._columns import BoolArray
 from cimkit.tables.issue import Issue
 
@@ -77,74 +77,39 @@ def shapefile_parts(path: str) -> list[str]:
     ]
 
 
-def text_encoding(path: Path) -> tuple[str, list[Issue]]:
-    """How the names and texts of the ``.dbf`` are encoded.
+def text_encoding(path: Path, told: str = "") -> tuple[str, list[Issue]]:
+    """How the names and texts of the ``.dbf`` are encoded: `encodings.choose_encoding`.
 
-    The declaration of the ``.cpg`` part, else the language byte of the ``.dbf``, else UTF-8,
-    else GB18030: the first that decodes every text without an error. A character that the width
-    of a column cut in two is no error.
+    A character that the width of a column cut in two is no error.
 
     Returns
     -------
     encoding : str
     issues : list of Issue
-        ``ENCODING_GUESSED`` where the choice was not declared, or the declaration is wrong.
+        ``ENCODING_GIVEN``, ``ENCODING_DECLARED`` or ``ENCODING_GUESSED``.
 
     Raises
     ------
     EncodingError
         If none decodes.
+    ParameterError
+        If the one that was told is unknown.
     """
-    declared = _declared(path)
-    candidates = list(dict.fromkeys([*declared, "utf-8", "gb18030"]))
-    left, is_plain = candidates, True
-    for texts in _texts_beyond_ascii(path):
-        is_plain = is_plain and not texts
-        left = [
-            encoding for encoding in left if all(_decodes(text, encoding) for text in texts)
-        ]
-    if not left:
-        raise EncodingError(
-            f"its text is none of {', '.join(candidates)}",
-            path=str(path),
-            hint="Write the name of its encoding into a .cpg file beside it.",
-        )
-    if is_plain or left[0] == (declared or [""])[0]:
-        return left[0], []
-    reason = (
-        f"{declared[0]} was declared but does not decode" if declared else "none was declared"
-    )
-    message = f"text of {path.name} read as {left[0]}: {reason}"
-    return left[0], [Issue("INFO", "ENCODING_GUESSED", "city", "", message)]
+    told = known_encoding(told) if told else ""
+    return choose_encoding(_texts_beyond_ascii(path), told, _declared(path), path=str(path))
 
 
-def decode(text: str, encoding: str) -> str:
-    """Text that was read as Latin-1, byte for byte, in its true encoding.
-
-    Examples
-    --------
-    >>> decode("²ãÊý", "gb18030")
-    '层数'
-    """
-    return codecs.getincrementaldecoder(encoding)().decode(text.encode("latin-1"))
-
-
-def _declared(path: Path) -> list[str]:
-    """Encodings that the ``.cpg`` part and the language byte state."""
-    declared = []
+def _declared(path: Path) -> dict[str, str]:
+    """Encodings that the ``.cpg`` part and the language byte state, and which of them does."""
+    declared = {}
     note = next((p for p in path.parent.iterdir() if _is_part(p, path, ".cpg")), None)
     if note is not None:
-        name = note.read_bytes()[:64].decode("ascii", "replace").strip().lower()
-        name = name.removeprefix("ansi ").removeprefix("oem ").strip()
-        name = {"65001": "utf-8"}.get(name, f"cp{name}" if name.isdigit() else name)
-        try:
-            found = codecs.lookup(name).name
-            # GB18030 contains the older two, and files that declare those use it.
-            declared.append("gb18030" if found in ("gbk", "gb2312") else found)
-        except LookupError:
-            pass
+        with note.open("rb") as file:
+            found = declared_encoding(file.read(64).decode("ascii", "replace"))
+        if found:
+            declared[found] = "its .cpg part"
     if _dbf_header(path)[0] == _LANGUAGE_CP936:
-        declared.append("gb18030")
+        declared.setdefault("gb18030", "the language byte of its .dbf part")
     return declared
 
 
@@ -172,15 +137,6 @@ def _texts_beyond_ascii(path: Path) -> Iterator[set[bytes]]:
             for field in fields:
                 column = rows[:, field]
                 yield {row.tobytes().rstrip() for row in column[(column >= 0x80).any(axis=1)]}
-
-
-def _decodes(text: bytes, encoding: str) -> bool:
-    """Whether the bytes decode, but for a character that is cut off at the end."""
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(text)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _dbf_header(path: Path) -> tuple[int, int, int, int]:

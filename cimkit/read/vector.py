@@ -1,4 +1,4 @@
-"""Vector files through pyogrio: what may be opened, which layer, how its text is decoded."""
+"""Vector files through pyogrio: which layer, which columns, how its text is decoded."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ import numpy as np
 import pyogrio
 import shapely
 
-from cimkit.errors import EncodingError, FormatError, InputError
-from cimkit.read.shapefile import check_parts, decode, text_encoding
+from cimkit.errors import EncodingError, FormatError, InputError, ParameterError
+from cimkit.read.encodings import decode, report_replaced
+from cimkit.read.formats import check_format, list_formats, local_file
+from cimkit.read.geoparquet import open_parquet, read_parquet
+from cimkit.read.shapefile import check_parts, text_encoding
 from cimkit.tables.issue import Issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-
-DRIVERS = {
-    ".gpkg": ("GPKG", b"SQLite format 3\0"),
-    ".shp": ("ESRI Shapefile", b"\0\0\x27\x0a"),
-    ".geojson": ("GeoJSON", b"{"),
-    ".json": ("GeoJSON", b"{"),
-}
-"""Suffix -> driver and first bytes. GDAL picks its driver by content: a file that only pretends
-to be one of these could make it open other files, or URLs."""
 
 POLYGONS = ("Polygon", "Surface", "GeometryCollection", "Unknown")
 POINTS = ("Point", "Unknown")
@@ -51,32 +45,12 @@ class Layer(NamedTuple):
     n_features: int
     encoding: str
     fid_column: str
+    geometry_column: str = ""
 
 
-def local_file(path: str) -> Path:
-    """A plain local file, or an error.
-
-    Examples
-    --------
-    >>> local_file("/vsizip/city.zip")
-    Traceback (most recent call last):
-    cimkit.errors.FormatError: /vsizip/city.zip: is no plain local file. Copy ...
-    """
-    if str(path).startswith(("/vsi", "\\vsi")) or "://" in str(path):
-        raise FormatError(
-            "is no plain local file",
-            path=path,
-            hint="Copy it to this machine, unpacked, and name the copy.",
-        )
-    file = Path(path)
-    if file.is_dir():
-        raise FormatError("is a folder", path=path, hint="Name one file in it.")
-    if not file.is_file():
-        raise InputError("does not exist", path=path, hint="Check the path.")
-    return file
-
-
-def open_layer(path: str, layer: str, kinds: Sequence[str]) -> tuple[Layer, list[Issue]]:
+def open_layer(
+    path: str, layer: str, kinds: Sequence[str], encoding: str = ""
+) -> tuple[Layer, list[Issue]]:
     """Look into a vector file and choose the layer.
 
     Parameters
@@ -86,6 +60,9 @@ def open_layer(path: str, layer: str, kinds: Sequence[str]) -> tuple[Layer, list
         Name; "" takes the only one whose geometry type is among `kinds`.
     kinds : sequence of str
         `POLYGONS` or `POINTS`.
+    encoding : str
+        Of the text of a Shapefile; "" finds it (`cimkit.read.encodings`). The other formats
+        are in UTF-8 by their standards.
 
     Raises
     ------
@@ -94,36 +71,57 @@ def open_layer(path: str, layer: str, kinds: Sequence[str]) -> tuple[Layer, list
     EncodingError
         Text of a Shapefile that no usual encoding reads.
     InputError
-        No such layer, several to choose from, or an empty one.
+        No such layer, several to choose from, or an empty one; GeoParquet without pyarrow.
+    ParameterError
+        An unknown encoding, or one for a format that has its own.
     """
     file = local_file(path)
     driver = check_format(file)
-    encoding, issues = "", list[Issue]()
+    if encoding and driver != "ESRI Shapefile":
+        raise ParameterError(f"{file.name}: {driver} is in UTF-8, no encoding can be given")
+    chosen, issues = "", list[Issue]()
     if driver == "ESRI Shapefile":
         check_parts(file)
-        encoding, issues = text_encoding(file)
-    with translated(file) as remarks:
-        name = _choose_layer(path, pyogrio.list_layers(file), layer, kinds)
-        info = pyogrio.read_info(file, layer=name, **_as_bytes(encoding))
-    issues += _issues(remarks, file)
-    if info["driver"] != driver:
-        raise FormatError(
-            f"is {info['driver']}, not {driver}", path=path, hint=f"Convert it to {_formats()}."
+        chosen, issues = text_encoding(file, encoding)
+    named = list_layers(file, driver)
+    name = _choose_layer(path, [(name, kind) for name, kind, _ in named], layer, kinds)
+    if driver == "Parquet":
+        found = _parquet_layer(file)
+    else:
+        with translated(file) as remarks:
+            info = pyogrio.read_info(file, layer=name, **_as_bytes(chosen))
+        issues += _issues(remarks, file)
+        if info["driver"] != driver:
+            hint = f"Convert it to {list_formats()}."
+            raise FormatError(f"is {info['driver']}, not {driver}", path=path, hint=hint)
+        columns = [decode(c, chosen) if chosen else c for c in info["fields"].tolist()]
+        found = Layer(
+            file,
+            name,
+            driver,
+            tuple(columns),
+            info["crs"] or "",
+            info["features"],
+            chosen,
+            info["fid_column"],
         )
-    if info["features"] == 0:
+    if found.n_features == 0:
         raise InputError("the layer is empty", path=path, where=f"layer {name}")
-    columns = [decode(c, encoding) if encoding else c for c in info["fields"].tolist()]
-    found = Layer(
-        file,
-        name,
-        driver,
-        tuple(columns),
-        info["crs"] or "",
-        info["features"],
-        encoding,
-        info["fid_column"],
-    )
     return found, issues
+
+
+def list_layers(file: Path, driver: str) -> list[tuple[str, str, int]]:
+    """Name, geometry type and number of features of each layer; "" for no geometry."""
+    if driver == "Parquet":
+        stated = open_parquet(file)
+        return [(file.stem, stated.kinds, stated.n_features)]
+    with translated(file):
+        # Latin-1 decodes column names of any encoding; they are not used here.
+        options = {"encoding": _BYTES_AS_TEXT} if driver == "ESRI Shapefile" else {}
+        return [
+            (name, kind or "", pyogrio.read_info(file, layer=name, **options)["features"])
+            for name, kind in pyogrio.list_layers(file).tolist()
+        ]
 
 
 def read_layer(
@@ -137,12 +135,16 @@ def read_layer(
         Shapely geometries as they stand in the file; None where there is none.
     values : dict of str to array, shape (n,)
     issues : list of Issue
-        What GDAL remarked.
+        What GDAL remarked; ``ENCODING_REPLACED`` where text does not decode as it was told.
 
     Raises
     ------
     FormatError, EncodingError
     """
+    if layer.driver == "Parquet":
+        wanted = [name for name in columns if name in layer.columns]
+        wkb, values = read_parquet(layer.path, layer.geometry_column, wanted)
+        return _geometries(wkb), values, []
     with translated(layer.path) as remarks:
         options = {"layer": layer.name} | _as_bytes(layer.encoding)
         names = pyogrio.read_info(layer.path, **options)["fields"]
@@ -161,38 +163,38 @@ def read_layer(
         _check_records(layer.path, fids, wkb)
     values = dict(zip(meta["fields"].tolist(), data, strict=True))
     found = {name: values[raw] for name, raw in raw_of_name.items() if raw in values}
+    issues = _issues(remarks, layer.path)
     if layer.encoding:
         found = {name: _decoded(column, layer.encoding) for name, column in found.items()}
+        issues += report_replaced(layer.path.name, layer.encoding, found.values())
     if layer.fid_column in columns and layer.fid_column not in found:
         found[layer.fid_column] = fids
-    return _geometries(wkb), found, _issues(remarks, layer.path)
+    return _geometries(wkb), found, issues
 
 
-def check_format(file: Path) -> str:
-    """Name of the driver, if suffix and first bytes are of one that is allowed."""
-    driver, magic = DRIVERS.get(file.suffix.lower(), ("", b""))
-    if not driver:
-        raise FormatError(
-            f"{file.suffix or 'no suffix'} is not read",
-            path=str(file),
-            hint=f"Use {_formats()}.",
-        )
-    with file.open("rb") as opened:
-        start = opened.read(1024)
-    if driver == "GeoJSON":
-        start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start.startswith(magic):
-        raise FormatError(
-            f"does not begin like {driver}", path=str(file), hint="It is damaged, or misnamed."
-        )
-    return driver
+def _parquet_layer(file: Path) -> Layer:
+    """The one layer of a GeoParquet file."""
+    stated = open_parquet(file)
+    return Layer(
+        file,
+        file.stem,
+        "Parquet",
+        stated.columns,
+        stated.crs,
+        stated.n_features,
+        "",
+        "",
+        stated.geometry,
+    )
 
 
-def _choose_layer(path: str, layers: NDArray[Any], wanted: str, kinds: Sequence[str]) -> str:
+def _choose_layer(
+    path: str, layers: list[tuple[str, str]], wanted: str, kinds: Sequence[str]
+) -> str:
     """The layer of that name, or the only one of that kind."""
-    listed = ", ".join(f"{name} ({kind})" for name, kind in layers) or "none"
+    listed = ", ".join(f"{name} ({kind or None})" for name, kind in layers) or "none"
     if wanted:
-        if wanted in layers[:, 0]:
+        if wanted in dict(layers):
             return wanted
         raise InputError(f"has no layer {wanted!r}", path=path, hint=f"Layers: {listed}.")
     fitting = [name for name, kind in layers if kind and any(part in kind for part in kinds)]
@@ -277,7 +279,3 @@ def _printable(text: str) -> str:
     """A message of GDAL, which may quote the file: short, and without control characters."""
     short = text if len(text) <= _MESSAGE_CHARACTERS else f"{text[:_MESSAGE_CHARACTERS]} ..."
     return "".join(c if c.isprintable() else "?" for c in short)
-
-
-def _formats() -> str:
-    return "GeoPackage (.gpkg), Shapefile (.shp) or GeoJSON (.geojson, .json)"

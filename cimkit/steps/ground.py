@@ -14,6 +14,7 @@ from cimkit.tables import Issue, PointCloud, Terrain
 from cimkit.tables.coerce import as_points
 from cimkit.tables.groundsums import GroundSums
 from cimkit.tables.pointcloud import GROUND
+from cimkit.tables.terrain import cells_over
 
 Bounds = tuple[float, float, float, float]
 
@@ -75,10 +76,20 @@ def fitting_cell(bounds: Bounds, cell: float) -> tuple[float, list[Issue]]:
 
 def empty_ground(bounds: Bounds, cell: float) -> GroundSums:
     """Sums of no points, over the cells that meet `bounds`."""
-    first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
-    columns = math.floor(bounds[2] / cell) - first_column + 1
-    rows = math.floor(bounds[3] / cell) - first_row + 1
+    first_row, first_column, rows, columns = cells_over(bounds, cell)
     return GroundSums(first_row, first_column, cell, *empty_sums(rows, columns))
+
+
+def cell_bounds(bounds: Bounds, cell: float) -> Bounds:
+    """The box of all cells that meet `bounds`.
+
+    Examples
+    --------
+    >>> cell_bounds((0.5, 1.0, 2.5, 3.5), 1.0)
+    (0.0, 1.0, 3.0, 4.0)
+    """
+    row, column, rows, columns = cells_over(bounds, cell)
+    return column * cell, row * cell, (column + columns) * cell, (row + rows) * cell
 
 
 def add_ground(sums: GroundSums, cloud: PointCloud, ground_classes: tuple[int, ...]) -> int:
@@ -97,9 +108,17 @@ def add_ground(sums: GroundSums, cloud: PointCloud, ground_classes: tuple[int, .
 
 
 def fill_terrain(
-    parts: Iterable[GroundSums], bounds: Bounds, cell: float, crs: str
+    parts: Iterable[GroundSums],
+    bounds: Bounds,
+    cell: float,
+    crs: str,
+    dem: Terrain | None = None,
 ) -> Terrain | None:
-    """Add the parts up, divide, and fill the holes; None without any ground point."""
+    """Add the parts up, divide, and fill the holes; None without any height.
+
+    A cell with ground points has their mean, any other that of the elevation model `dem`, which
+    has the same cells; where that has none either, it is filled from around.
+    """
     first_row, first_column, cell, total, count = empty_ground(bounds, cell)
     rows, columns = total.shape
     for part in parts:
@@ -110,12 +129,29 @@ def fill_terrain(
         total[here, across] += part.total[theirs]
         count[here, across] += part.points[theirs]
     measured = count > 0
-    if not measured.any():
-        return None
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (total / (count * 1000.0)).astype(np.float32)
+    from_dem = None
+    if dem is not None:
+        from_dem = ~measured & np.isfinite(dem.z)
+        z[from_dem] = dem.z[from_dem]
+    if np.isnan(z).all():
+        return None
     fill_holes(z, first_row, first_column)
-    return Terrain(z, measured, first_column * cell, first_row * cell, cell, crs)
+    return Terrain(z, measured, first_column * cell, first_row * cell, cell, crs, from_dem)
+
+
+def dem_offset(dem: Terrain, terrain: Terrain) -> float:
+    """Median of an elevation model minus ground points, in the cells with both; NaN without.
+
+    Examples
+    --------
+    >>> dem = Terrain(np.array([[5.0, 7.0]]), np.zeros((1, 2), bool), 0, 0, 1)
+    >>> dem_offset(dem, Terrain(np.array([[3.0, 4.0]]), np.array([[True, False]]), 0, 0, 1))
+    2.0
+    """
+    both = terrain.measured & np.isfinite(dem.z)
+    return float(np.median(dem.z[both] - terrain.z[both])) if both.any() else math.nan
 
 
 def _no_ground() -> Issue:

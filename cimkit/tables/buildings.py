@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEIGHT_SOURCES = ("points", "attribute", "floors", "default")
-GROUND_SOURCES = ("points", "terrain", "guess", "none")
+GROUND_SOURCES = ("points", "terrain", "dem", "guess", "none")
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -38,7 +38,8 @@ class Buildings:
     h_ground : float64 array, shape (n,)
         Height of the ground at the building, metres in the vertical datum.
     ground_source : text array, shape (n,)
-        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``guess`` (outside the
+        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``dem`` (the grid, where
+        an elevation model gave its height), ``guess`` (outside the
         grid: its nearest cell; without a grid: below the lowest point of the building; not
         measured), ``none`` (0, nothing known: not measured).
     h_roof_min, h_roof_50p, h_roof_70p, h_roof_max : float64 array, shape (n,)

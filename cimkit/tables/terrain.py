@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimkit.errors import TableError
-from cimkit.tables._columns import BoolArray, FloatArray
+from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -28,6 +28,8 @@ class Terrain:
         Edge of a cell in metres.
     crs : str
         Any text that pyproj reads.
+    from_dem : bool array, shape (rows, columns), optional
+        Cells whose height is that of an elevation model.
 
     Examples
     --------
@@ -43,11 +45,14 @@ class Terrain:
     y0: float
     cell: float
     crs: str = ""
+    from_dem: BoolArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "z", np.asarray(self.z, dtype=np.float32))
         if self.z.ndim != 2 or self.measured.shape != self.z.shape:
             raise TableError("Terrain: z and measured must be grids of the same shape")
+        if self.from_dem is not None and self.from_dem.shape != self.z.shape:
+            raise TableError("Terrain: z and from_dem must be grids of the same shape")
         if not self.cell > 0:
             raise TableError(f"Terrain: cell must be above 0, not {self.cell}")
 
@@ -71,7 +76,8 @@ class Terrain:
         north = _clamp(math.floor((bounds[3] - self.y0) / self.cell) + 1, rows)
         here = slice(south, north + 1), slice(west, east + 1)
         x0, y0 = self.x0 + west * self.cell, self.y0 + south * self.cell
-        return Terrain(self.z[here], self.measured[here], x0, y0, self.cell, self.crs)
+        from_dem = None if self.from_dem is None else self.from_dem[here]
+        return Terrain(self.z[here], self.measured[here], x0, y0, self.cell, self.crs, from_dem)
 
     def sample(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Bilinear height at places, shape (n,); NaN outside the grid or on unknown cells."""
@@ -99,16 +105,42 @@ class Terrain:
 
         NaN where that cell is unknown, or the grid has none.
         """
-        rows, columns = self.z.shape
         if not self.z.size:
             return np.full(len(x), np.nan)
+        height: FloatArray = self.z[self._cells(x, y)].astype(np.float64)
+        return height
+
+    def is_from_dem(self, x: FloatArray, y: FloatArray) -> BoolArray:
+        """Whether the nearest cell has its height from an elevation model, shape (n,)."""
+        if self.from_dem is None or not self.z.size:
+            return np.zeros(len(x), dtype=np.bool_)
+        return np.asarray(self.from_dem[self._cells(x, y)])
+
+    def _cells(self, x: FloatArray, y: FloatArray) -> tuple[IntArray, IntArray]:
+        """Row and column of the nearest cells."""
+        rows, columns = self.z.shape
         # Counted from the origin as in `sample`: a window gives the cell of the whole grid.
         column = np.floor(np.asarray(x) / self.cell) - round(self.x0 / self.cell)
         row = np.floor(np.asarray(y) / self.cell) - round(self.y0 / self.cell)
         column = np.clip(column, 0, columns - 1).astype(np.int64)
         row = np.clip(row, 0, rows - 1).astype(np.int64)
-        height: FloatArray = self.z[row, column].astype(np.float64)
-        return height
+        return row, column
+
+
+def cells_over(
+    bounds: tuple[float, float, float, float], cell: float
+) -> tuple[int, int, int, int]:
+    """The cells that meet (xmin, ymin, xmax, ymax): first row and column, number of both.
+
+    Examples
+    --------
+    >>> cells_over((0.5, 10.0, 2.5, 13.5), 1.0)
+    (10, 0, 4, 3)
+    """
+    first_column, first_row = math.floor(bounds[0] / cell), math.floor(bounds[1] / cell)
+    columns = math.floor(bounds[2] / cell) - first_column + 1
+    rows = math.floor(bounds[3] / cell) - first_row + 1
+    return first_row, first_column, rows, columns
 
 
 def _clamp(index: int, n: int) -> int:

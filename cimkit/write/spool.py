@@ -91,6 +91,8 @@ def save_terrain(folder: str | Path, terrain: Terrain) -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
     np.save(Path(folder, "z.npy"), terrain.z)
     np.save(Path(folder, "measured.npy"), terrain.measured)
+    if terrain.from_dem is not None:
+        np.save(Path(folder, "from_dem.npy"), terrain.from_dem)
     np.save(Path(folder, "place.npy"), np.array([terrain.x0, terrain.y0, terrain.cell]))
 
 
@@ -101,7 +103,9 @@ def load_terrain_window(
     x0, y0, cell = np.load(Path(folder, "place.npy")).tolist()
     z = np.load(Path(folder, "z.npy"), mmap_mode="r")
     measured = np.load(Path(folder, "measured.npy"), mmap_mode="r")
-    return Terrain(z, measured, x0, y0, cell, crs).window(bounds)
+    dem = Path(folder, "from_dem.npy")
+    from_dem = np.load(dem, mmap_mode="r") if dem.exists() else None
+    return Terrain(z, measured, x0, y0, cell, crs, from_dem).window(bounds)
 
 
 def save_models(path: str | Path, models: Models) -> None:

@@ -12,6 +12,7 @@ from shapely import Point, box
 
 from cimkit.errors import CrsError, EncodingError, FormatError, InputError, ParameterError
 from cimkit.read.addresses import read_addresses
+from cimkit.read.china_offsets import wgs84_to_bd09, wgs84_to_gcj02
 from cimkit.tables import Addresses, Issue, count_issues
 
 CRS = "EPSG:4547+5737"
@@ -139,11 +140,27 @@ def test_only_the_column_that_is_missing_is_asked_for(tmp_path):
         read(path, source_crs="EPSG:4490")
 
 
-@pytest.mark.parametrize("name", ["GCJ-02", "gcj02", "BD-09", "BD09"])
-def test_offset_systems_are_refused_with_a_way_out(tmp_path, name):
-    path = write(tmp_path / "a.csv", "id,address,lon,lat\n1,a,114.01,30.5\n")
-    with pytest.raises(CrsError, match=r"not supported yet.*EPSG:4490"):
-        read(path, source_crs=name)
+@pytest.mark.parametrize("name", ["GCJ-02", "gcj02", "BD-09", "bd09"])
+def test_offsets_of_web_maps_are_taken_back(tmp_path, name):
+    true = np.array([[114.01, 30.5], [114.02, 30.51]])
+    forth = wgs84_to_gcj02 if "gcj" in name.lower() else wgs84_to_bd09
+    rows = "".join(f"{k},a,{x!r},{y!r}\n" for k, (x, y) in enumerate(forth(true).tolist()))
+    path = write(tmp_path / "a.csv", f"id,address,lon,lat\n{rows}3,b,0,0\n4,c,,\n")
+    addresses, issues = read(path, source_crs=name)
+    truth = gpd.GeoSeries(gpd.points_from_xy(*true.T), crs=4326).to_crs(4547)
+    assert addresses.x[:2] == pytest.approx(truth.x, abs=1e-3)
+    assert addresses.y[:2] == pytest.approx(truth.y, abs=1e-3)
+    assert addresses.located.tolist() == [True, True, False, False]
+    assert count_issues(issues) == {"COORD_SUSPECT": 1, "OFFSET_REMOVED": 1, "REPROJECTED": 1}
+    plain, _ = read(path, source_crs="EPSG:4326")
+    away = np.hypot(plain.x[:2] - truth.x, plain.y[:2] - truth.y)
+    assert ((away > 100) & (away < 1500)).all()
+
+
+def test_offsets_of_metres_are_none(tmp_path):
+    path = write(tmp_path / "a.csv", "id,address,x,y\n1,a,500000,3380000\n")
+    with pytest.raises(CrsError, match="no degrees, as those of GCJ-02"):
+        read(path, source_crs="GCJ-02")
 
 
 @pytest.mark.parametrize("names", ["lon,lat", "经度,纬度", "x,y", "LNG,Lat"])
@@ -253,6 +270,9 @@ def test_real_table_of_places(real_data):
     assert addresses.address_id[0] == "9188958109687959942"
     with pytest.raises(CrsError, match="EPSG:4490"):
         read(path, **fields)
+    true, _ = read(path, source_crs="GCJ-02", **fields)
+    away = np.hypot(true.x - addresses.x, true.y - addresses.y)
+    assert 300 < away.min() <= away.max() < 700
     assert not [issue for issue in issues if issue.severity == "ERROR"]
 
 

@@ -207,6 +207,8 @@ def _ground_heights(
         height = terrain.sample(inner[:, 0], inner[:, 1])
         nearest = terrain.nearest(inner[:, 0], inner[:, 1])
         source[np.isfinite(height)] = "terrain"
+        from_dem = terrain.is_from_dem(inner[:, 0], inner[:, 1])
+        source[np.isfinite(height) & from_dem] = "dem"
     if cloud is not None:
         soil = cloud.take(np.isin(cloud.classification, rules.ground_classes))
         rows, borders = values_near_footprints(soil.x, soil.y, footprints, rules.ground_radius)
@@ -293,7 +295,8 @@ def _issues(buildings: Buildings, is_nearest: BoolArray, *, with_cloud: bool) ->
                 f"no ground point and no terrain near it; its ground is from: {ground_source}"
             )
             if near:
-                message = "outside the cloud: it stands at the height of the nearest ground"
+                where = "the cloud" if with_cloud else "the elevation model"
+                message = f"outside {where}: it stands at the height of the nearest ground"
             issues.append(Issue("WARNING", "GROUND_NOT_MEASURED", "buildings", name, message))
     if not with_cloud and (buildings.ground_source == "none").any():
         message = "no ground heights were given: buildings stand at height 0"
