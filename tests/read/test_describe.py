@@ -71,7 +71,12 @@ def test_each_layer_of_a_geopackage(tmp_path) -> None:
         "bounds": houses.total_bounds.tolist(),
         "text_encoding": "utf-8",
         "columns": ["bid", "Floor"],
-        "as_footprints": {"building id": "bid", "height": None, "floors": "Floor"},
+        "as_footprints": {
+            "building id": "bid",
+            "height": None,
+            "floors": "Floor",
+            "label": None,
+        },
     }
     assert found["doors"]["as_addresses"] == {
         "address id": None,
