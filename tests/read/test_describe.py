@@ -206,6 +206,7 @@ def test_real_files(real_data) -> None:
         "building id": None,
         "height": "height",
         "floors": "Floor",
+        "label": None,
     }
     assert "as_addresses" not in suzhou
     delft = describe(real_data / "delft_centre/bgt.gpkg")["layers"]

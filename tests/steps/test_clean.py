@@ -252,8 +252,8 @@ def test_real_doubled_ids(real_data):
 
 
 def test_parts_keep_the_label_of_the_feature():
-    shapes = np.array([shapely.MultiPolygon([shapely.box(0, 0, 4, 4), shapely.box(9, 0, 13, 4)]),
-                       shapely.box(20, 0, 24, 4)], dtype=object)  # fmt: skip
+    pair = shapely.MultiPolygon([shapely.box(0, 0, 4, 4), shapely.box(9, 0, 13, 4)])
+    shapes = np.array([pair, shapely.box(20, 0, 24, 4)], dtype=object)
     nothing = np.full(2, np.nan)
     marked = RawFootprints(
         shapes, ["b", "a"], nothing, nothing, [0, 1], label=["3幢", "4幢"], crs="EPSG:4547"
