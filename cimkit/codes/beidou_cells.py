@@ -108,12 +108,12 @@ def cells_of_symbols(symbols: ByteArray) -> tuple[Cells, BoolArray]:
     cells : Cells
     bad : bool array, shape (n, 20)
     """
-    values = VALUES[symbols].astype(np.int64)
+    values = VALUES[symbols]
     bad = np.zeros(symbols.shape, dtype=np.bool_)
     bad[:, 0] = (symbols[:, 0] != ord("N")) & (symbols[:, 0] != ord("S"))
-    column = 10 * values[:, 1] + values[:, 2]
+    column = 10 * values[:, 1].astype(np.int32) + values[:, 2]
     bad[:, 1:3] = (values[:, 1:3] > 9) | ((column < 1) | (column > 60))[:, None]
-    north = symbols[:, 3].astype(np.int64) - ord("A")
+    north = symbols[:, 3].astype(np.int32) - ord("A")
     bad[:, 3] = (north < 0) | (north >= POLAR_CAP // 4)
     west = column <= 30
     east = np.where(west, 30 - column, column - 31)

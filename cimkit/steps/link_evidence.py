@@ -177,16 +177,15 @@ def conflict_issues(addresses: Addresses, footprints: Footprints, found: Pairs) 
 
 def _factors(found: Pairs) -> TextArray:
     """Factors of the confidence as JSON, with six decimals."""
-    rows = zip(found.base.tolist(), found.point.tolist(), found.text.tolist(), strict=True)
-    return np.array(
-        [
-            json.dumps(
-                dict(zip(("base", "point", "text"), (round(f, 6) for f in row), strict=True))
-            )
-            for row in rows
-        ],
-        dtype=TEXT,
+    rows = list(
+        zip(found.base.tolist(), found.point.tolist(), found.text.tolist(), strict=True)
     )
+    names = ("base", "point", "text")
+    written = {
+        row: json.dumps({name: round(f, 6) for name, f in zip(names, row, strict=True)})
+        for row in set(rows)
+    }
+    return np.array([written[row] for row in rows], dtype=TEXT)
 
 
 def _conflicts(found: Pairs) -> TextArray:

@@ -317,6 +317,25 @@ def test_columns_by_name(tmp_path):
     assert read(path, id_field="fid")[0].feature_id.tolist() == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "options", "labels"),
+    [
+        ({"名称": ["锦绣苑1幢", None, " 3 "]}, {}, ["锦绣苑1幢", "", "3"]),
+        ({"名称": ["a", "b", "c"], "幢号": [1.0, np.nan, 3.0]}, {}, ["1", "", "3"]),
+        ({"备注": ["a", "b", "c"]}, {}, [""] * 3),
+        ({"备注": ["a", "b", "c"]}, {"label_field": "备注"}, ["a", "b", "c"]),
+        ({"名称": ["a", "b", "c"]}, {"label_field": ""}, [""] * 3),
+    ],
+)
+def test_labels(tmp_path, columns, options, labels):
+    raw, _ = read(write(town(bid=["x", "y", "z"], **columns), tmp_path / "a.gpkg"), **options)
+    assert raw.label.tolist() == labels
+    footprints, _ = clean(raw)
+    assert footprints.label.tolist() == labels
+    again, _ = clean(RawFootprints.from_geopandas(raw.to_geopandas()))
+    assert again.label.tolist() == labels
+
+
 def test_heights_as_people_write_them(tmp_path):
     heights = ["12.5", "9 m", "none", "-3", "0", "", None, "9999"]
     frame = gpd.GeoDataFrame({"height": heights}, geometry=[TOWN[0]] * 8, crs="EPSG:4547")

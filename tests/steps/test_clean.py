@@ -381,3 +381,20 @@ def test_real_doubled_ids(real_data):
     assert geometry_by_id(clean(mixed)[0]) == geometry_by_id(footprints)
     with pytest.raises(InputError, match="1 in all"):
         clean(source, on_duplicate="error")
+
+
+def test_parts_keep_the_label_of_the_feature():
+    pair = shapely.MultiPolygon([shapely.box(0, 0, 4, 4), shapely.box(9, 0, 13, 4)])
+    shapes = np.array([pair, shapely.box(20, 0, 24, 4)], dtype=object)
+    nothing = np.full(2, np.nan)
+    marked = RawFootprints(
+        shapes, ["b", "a"], nothing, nothing, [0, 1], label=["3幢", "4幢"], crs="EPSG:4547"
+    )
+    footprints, _ = clean(marked)
+    assert dict(
+        zip(footprints.building_id.tolist(), footprints.label.tolist(), strict=True)
+    ) == {
+        "a": "4幢",
+        "b#1": "3幢",
+        "b#2": "3幢",
+    }

@@ -12,7 +12,8 @@ import rasterio
 import shapely
 
 from cimkit.errors import StoreError
-from cimkit.tables import Terrain
+from cimkit.steps.link import link
+from cimkit.tables import Addresses, Footprints, Links, Terrain
 from cimkit.write.frames import write_geopackage, write_terrain
 from cimkit.write.inputs import sample_paths, write_gbk_shapefile, write_job, write_table
 from cimkit.write.points import write_points
@@ -124,3 +125,27 @@ def test_folders_that_cannot_be_made(tmp_path):
         write_geopackage(tmp_path / "none" / "a.gpkg", {"buildings": boxes(1)})
     with pytest.raises(StoreError, match="cannot be written"):
         write_terrain(tmp_path / "none" / "t.tif", terrain_of(3))
+
+
+def test_links_come_back_from_a_geopackage(tmp_path):
+    footprints = Footprints.from_polygons(
+        ["a", "b"],
+        [shapely.box(0, 0, 40, 40), shapely.box(5, 5, 15, 15)],
+        label=["", "锦绣苑3幢"],
+    )
+    addresses = Addresses(
+        ["1", "2", "3", "4"],
+        ["锦绣苑3幢", "锦绣苑", "锦绣苑5幢", ""],
+        [10, 30, np.nan, 99],
+        [10, 30, np.nan, 99],
+        ["", "", "b", ""],
+        crs="EPSG:4547",
+        source_crs="EPSG:4490",
+    )
+    links, _ = link(addresses, footprints)
+    assert links.rule.tolist() == ["R2", "R1", "R0"]
+    write_geopackage(tmp_path / "a.gpkg", {"links": links.to_pandas()})
+    read = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="links")
+    assert list(read.columns) == list(links.to_pandas().columns)
+    again = Links.from_pandas(read, links.unlinked_to_pandas())
+    assert again.to_pandas().equals(links.to_pandas())
