@@ -20,7 +20,7 @@ bench: $(READY_DEV)
 	$(BIN)/python benchmarks/build_against_decoding.py
 
 samples: $(READY)
-	$(BIN)/cimkit sample data-samples
+	$(BIN)/cimkit sample data-samples --buildings 11
 
 lock: $(READY_DEV)
 	$(BIN)/pip install --quiet uv
