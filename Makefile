@@ -23,7 +23,7 @@ bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks
 
 samples: $(READY)
-	$(BIN)/cimkit sample data-samples
+	$(BIN)/cimkit sample data-samples --buildings 11
 
 lock: $(READY_DEV)
 	$(BIN)/pip install --quiet uv

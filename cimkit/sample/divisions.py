@@ -71,7 +71,7 @@ def community_of(block: Block) -> Community:
     --------
     >>> found = community_of(Block(2, 2, 0, "self-built", 11, 32))
     >>> found.code, found.county, found.township
-    ('421002052001', '沙市区', '澜禾街道')
+    ('421002052001', '沙市区', '澜影街道')
     """
     column, row = (block.column + 1) // QUARTER, (block.row + 1) // QUARTER
     across, up = (column + TOWNSHIP - 1) // TOWNSHIP, row // TOWNSHIP

@@ -36,7 +36,7 @@ def lane_name(block: Block, lane: int) -> str:
     Examples
     --------
     >>> lane_name(Block(2, 2, 0, "self-built", 11, 32), 0)
-    '渚絮巷'
+    '岚竹巷'
     """
     return _pair(4 * block.number + lane, _LANES) + "巷"
 
@@ -68,7 +68,7 @@ def township_name(number: int, kind: str) -> str:
     Examples
     --------
     >>> township_name(0, "街道"), township_name(1, "街道")
-    ('云溪街道', '澜禾街道')
+    ('云溪街道', '澜影街道')
     """
     return _pair(number) + kind
 
@@ -115,7 +115,7 @@ def organisation_name(number: int, trade: str) -> str:
     Examples
     --------
     >>> organisation_name(3, "商贸")
-    '荆州市芷舟商贸有限公司'
+    '荆州市渚汐商贸有限公司'
     """
     return f"{CITY}{_pair(13 * number + 2)}{trade}有限公司"
 

@@ -54,7 +54,7 @@ def credit_code(county: str, serial: int) -> str:
     Examples
     --------
     >>> credit_code("421002", 0)
-    '91421002X00000000P'
+    '91421002X000000009'
     """
     body = "X" + "".join(_ALPHABET[serial // 31**k % 31] for k in reversed(range(7)))
     total = sum(w * int(c, 36) for w, c in zip(_BODY_WEIGHTS, body, strict=True))

@@ -246,6 +246,20 @@ class TableFile:
         self._begun = True
 
 
+def write_table(path: str | Path, columns: Mapping[str, Any], *, bom: bool = False) -> None:
+    """Write columns as a whole CSV, in the form of `TableFile`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(folder + "/a.csv", {"id": ["a", "b"], "x": [1.0, float("nan")]})
+    ...     print(Path(folder, "a.csv").read_text(encoding="utf-8").split())
+    ['id,x', 'a,1.000', 'b,']
+    """
+    TableFile(path, bom=bom).write(columns)
+
+
 def _cells(column: Iterable[Any]) -> list[Any]:
     """Values as they are written."""
     return [_decimals(value) if isinstance(value, float) else value for value in column]

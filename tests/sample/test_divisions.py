@@ -64,7 +64,7 @@ def test_addresses_name_the_township_in_which_they_lie(city):
 
 
 def test_codes_of_a_very_large_city_are_unique():
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     for quarter in plan(500_000, seed=1):
         for block in quarter.blocks:
             place = community_of(block)

@@ -6,6 +6,7 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import laspy
@@ -57,7 +58,8 @@ def test_a_larger_city_begins_with_the_smaller_one(paths, tmp_path):
     assert next(plan(120, seed=7)) == next(plan(5000, seed=7))  # what is scanned for a tile
     flags = {"rooms": True, "second_epoch": True, "cloud": "none"}
     small = make_sample(tmp_path, buildings=120, seed=7, **flags)
-    for few, many in ((small, paths), (small.second_epoch, paths.second_epoch)):
+    pairs: Any = ((small, paths), (small.second_epoch, paths.second_epoch))
+    for few, many in pairs:
         for less, more in zip(few.tables, many.tables, strict=True):
             assert more.read_bytes().startswith(less.read_bytes()), more.name
         assert len(many.truth_links.read_bytes()) > len(few.truth_links.read_bytes())
