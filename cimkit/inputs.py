@@ -11,6 +11,7 @@ import numpy as np
 from cimkit.errors import CrsError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
+from cimkit.read.checksums import check_sums
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.las_header import LasHeader, probe_las
@@ -101,7 +102,10 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
         return [], []
-    headers = [probe_las(path) for path in find_clouds(job.points)]
+    files = find_clouds(job.points)
+    if job.sha256sums:
+        check_sums(job.sha256sums, files)
+    headers = [probe_las(path) for path in files]
     for header in headers:
         check_cloud_crs(header, job.crs)
     boxes = np.array([header.bounds for header in headers if header.n_points])
