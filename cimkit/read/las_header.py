@@ -47,13 +47,13 @@ class LasHeader(NamedTuple):
         Of x, y and z.
     low, high : tuple of float
         Corners of the box of all points, metres (x, y, z).
+    compressed : bool
+    size_bytes : int
     by_return : tuple of int
         Points of the first, second, ... return; all 0 where the file does not say.
     n_chunks : int
         Entries of the chunk table of a LAZ file with chunks of one size, which begins where
         they end; else 0.
-    compressed : bool
-    size_bytes : int
     """
 
     path: Path
@@ -64,10 +64,10 @@ class LasHeader(NamedTuple):
     offset: tuple[float, float, float]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
-    by_return: tuple[int, ...]
-    n_chunks: int
     compressed: bool
     size_bytes: int
+    by_return: tuple[int, ...] = ()
+    n_chunks: int = 0
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -149,18 +149,9 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
         _check_records(count, record, points_at, end, refuse)
     version = f"{major}.{minor}"
     return LasHeader(
-        path,
-        version,
-        kind,
-        count,
-        scale,
-        offset,
-        low,
-        high,
-        by_return,
-        n_chunks if chunk_size else 0,
-        compressed,
-        size,
+        *(path, version, kind, count, scale, offset, low, high, compressed, size),
+        by_return=by_return,
+        n_chunks=n_chunks if chunk_size else 0,
     )
 
 
