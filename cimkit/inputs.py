@@ -11,6 +11,7 @@ import numpy as np
 from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
+from cimkit.read.checksums import check_sums
 from cimkit.read.china_offsets import looks_shifted
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
@@ -113,8 +114,10 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
         return [], []
-    headers, issues = [], []
-    for path in find_clouds(job.points):
+    headers, issues, files = [], [], find_clouds(job.points)
+    if job.sha256sums:
+        check_sums(job.sha256sums, files)
+    for path in files:
         try:
             header = probe_las(path)
             check_cloud_crs(header, job.crs)

@@ -24,6 +24,8 @@ class Job:
         Vector file with building outlines.
     points : tuple of str
         LAS/LAZ files, folders or patterns; none is a normal case.
+    sha256sums : str
+        List of the fingerprints of all clouds, as ``sha256sum`` writes it; "" checks none.
     addresses : str
         CSV, workbook (.xlsx) or vector file; "" for none.
     dem : str
@@ -89,6 +91,7 @@ class Job:
 
     footprints: str = ""
     points: tuple[str, ...] = ()
+    sha256sums: str = ""
     addresses: str = ""
     dem: str = ""
     crs: str = ""

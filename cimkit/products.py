@@ -277,10 +277,8 @@ def _point_balance(city: Product) -> Balance:
 
 def _parameters(job: Job) -> dict[str, Any]:
     """The job without what no result depends on: paths, workers, blocks."""
-    left_out = {
-        *("footprints", "points", "addresses", "dem", "register"),
-        *("workers", "block_size"),
-    }
+    paths = {"footprints", "points", "sha256sums", "addresses", "dem", "register"}
+    left_out = {*paths, "workers", "block_size"}
     values = dataclasses.asdict(job)
     return {
         name: list(value) if isinstance(value, tuple) else value

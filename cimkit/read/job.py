@@ -8,7 +8,7 @@ from typing import Any
 
 from cimkit.errors import FormatError
 
-_PATHS = ("footprints", "addresses", "dem", "register")
+_PATHS = ("footprints", "addresses", "dem", "register", "sha256sums")
 
 
 def read_job(path: str | Path) -> dict[str, Any]:

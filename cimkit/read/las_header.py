@@ -30,6 +30,8 @@ _RECORD_BYTES = (20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67)
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
 """Header size of each minor version."""
 
+XYZ = tuple[float, float, float]
+
 _COPY_AGAIN = "Copy the file again from its source, or leave it out."
 
 
@@ -47,13 +49,13 @@ class LasHeader(NamedTuple):
         Of x, y and z.
     low, high : tuple of float
         Corners of the box of all points, metres (x, y, z).
+    compressed : bool
+    size_bytes : int
     by_return : tuple of int
         Points of the first, second, ... return; all 0 where the file does not say.
     n_chunks : int
         Entries of the chunk table of a LAZ file with chunks of one size, which begins where
         they end; else 0.
-    compressed : bool
-    size_bytes : int
     """
 
     path: Path
@@ -64,10 +66,10 @@ class LasHeader(NamedTuple):
     offset: tuple[float, float, float]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
-    by_return: tuple[int, ...]
-    n_chunks: int
     compressed: bool
     size_bytes: int
+    by_return: tuple[int, ...] = ()
+    n_chunks: int = 0
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -107,6 +109,41 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     def refuse(what: str, where: str = "header") -> NoReturn:
         raise FormatError(what, path=str(path), where=where, hint=_COPY_AGAIN)
 
+    layout = _check_layout(head, size, refuse)
+    minor, points_at, kind, record = layout.minor, layout.points_at, layout.kind, layout.record
+    count, by_return = _check_counts(head, minor, refuse)
+    end = _check_extended_records(head, minor, points_at, size, refuse)
+    scale, offset, low, high = _check_space(head, count, refuse)
+    laszip = _find_laszip_record(file, layout, refuse)
+    compressed, n_chunks, chunk_size = head[104] >= 0x80, 0, 0
+    if compressed:
+        chunk_size = check_laszip_record(laszip, record, refuse)
+        table_at, n_chunks = find_chunk_table(file, points_at, size, refuse)
+        check_chunk_count(n_chunks, count, chunk_size, size - table_at, refuse)
+        if kind >= 6:
+            walk_layers(file, kind, record, (points_at, table_at), (count, n_chunks), refuse)
+    else:
+        _check_records(count, record, points_at, end, refuse)
+    return LasHeader(
+        *(path, f"1.{minor}", kind, count, scale, offset, low, high, compressed, size),
+        by_return=by_return,
+        n_chunks=n_chunks if chunk_size else 0,
+    )
+
+
+class _Layout(NamedTuple):
+    """Where the parts of the file begin, and what a record is."""
+
+    minor: int
+    header_size: int
+    points_at: int
+    n_vlrs: int
+    kind: int
+    record: int
+
+
+def _check_layout(head: bytes, size: int, refuse: Refuse) -> _Layout:
+    """Signature, version and sizes, which must fit into each other and the file."""
     if head[:4] != b"LASF":
         refuse("is no LAS or LAZ file: it does not begin with LASF")
     if len(head) < 227:
@@ -121,13 +158,15 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
             f"into {size:,} bytes"
         )
     kind, record = head[104] & 0x3F, struct.unpack_from("<H", head, 105)[0]
-    compressed = head[104] >= 0x80
     if kind > 10 or record < _RECORD_BYTES[kind]:
         refuse(f"point format {kind} cannot have records of {record} bytes")
     if n_vlrs > LAS_VLRS_MAX or n_vlrs * 54 > points_at - header_size:
         refuse(f"promises {n_vlrs:,} variable length records where none fit")
-    count, by_return = _check_counts(head, minor, refuse)
-    end = _check_extended_records(head, minor, points_at, size, refuse)
+    return _Layout(minor, header_size, points_at, n_vlrs, kind, record)
+
+
+def _check_space(head: bytes, count: int, refuse: Refuse) -> tuple[XYZ, XYZ, XYZ, XYZ]:
+    """Scale, offset and the two corners of the box."""
     numbers = struct.unpack_from("<12d", head, 131)
     scale, offset, box = numbers[:3], numbers[3:6], numbers[6:]
     if not all(math.isfinite(value) for value in numbers):
@@ -137,31 +176,7 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     high, low = box[0::2], box[1::2]
     if count and any(a > b for a, b in zip(low, high, strict=True)):
         refuse("minimum above maximum in the bounds")
-    laszip = _find_laszip_record(file, header_size, n_vlrs, points_at, refuse)
-    n_chunks = chunk_size = 0
-    if compressed:
-        chunk_size = check_laszip_record(laszip, record, refuse)
-        table_at, n_chunks = find_chunk_table(file, points_at, size, refuse)
-        check_chunk_count(n_chunks, count, chunk_size, size - table_at, refuse)
-        if kind >= 6:
-            walk_layers(file, kind, record, (points_at, table_at), (count, n_chunks), refuse)
-    else:
-        _check_records(count, record, points_at, end, refuse)
-    version = f"{major}.{minor}"
-    return LasHeader(
-        path,
-        version,
-        kind,
-        count,
-        scale,
-        offset,
-        low,
-        high,
-        by_return,
-        n_chunks if chunk_size else 0,
-        compressed,
-        size,
-    )
+    return scale, offset, low, high
 
 
 def _check_counts(head: bytes, minor: int, refuse: Refuse) -> tuple[int, tuple[int, ...]]:
@@ -178,15 +193,13 @@ def _check_counts(head: bytes, minor: int, refuse: Refuse) -> tuple[int, tuple[i
     return int(count), by_return
 
 
-def _find_laszip_record(
-    file: BinaryIO, start: int, n_vlrs: int, points_at: int, refuse: Refuse
-) -> bytes:
+def _find_laszip_record(file: BinaryIO, layout: _Layout, refuse: Refuse) -> bytes:
     """What the variable length record of LASzip holds, b"" without one; all must fit."""
-    at, found = start, b""
-    for number in range(n_vlrs):
+    at, found = layout.header_size, b""
+    for number in range(layout.n_vlrs):
         file.seek(at)
         user, record, length = struct.unpack("<2x16sHH32x", file.read(54).ljust(54, b"\0"))
-        if at + 54 + length > points_at:
+        if at + 54 + length > layout.points_at:
             refuse(f"variable length record {number} reaches into the points")
         if user.rstrip(b"\0") == b"laszip encoded" and record == 22204:
             found = file.read(length)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyproj
 from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.read.copc import Box, is_copc, iterate_nodes, read_octree
 from cimkit.read.crs import horizontal_part
+from cimkit.read.damage import check_inside, check_whole, count_returns, damaged
 from cimkit.read.las_header import LasHeader, probe_las
 from cimkit.tables import PointCloud
 
@@ -129,16 +129,14 @@ def iterate_points(
     try:
         for cloud in clouds:
             n_read += len(cloud)
-            _check_inside(header, cloud)
+            check_inside(header, cloud)
             yield cloud
     except (FormatError, GeneratorExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # a panic of the decoder is no Exception
-        raise _damaged(
-            header, f"cannot be decoded ({type(error).__name__}: {error})"
-        ) from error
+        raise damaged(header, f"cannot be decoded ({type(error).__name__}: {error})") from error
     if n_read != n_wanted:
-        raise _damaged(header, f"promises {n_wanted:,} points, {n_read:,} could be read")
+        raise damaged(header, f"promises {n_wanted:,} points, {n_read:,} could be read")
 
 
 def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
@@ -151,7 +149,7 @@ def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
     ) as reader:
         for points in reader.chunk_iterator(chunk):
             n_read += len(points)
-            by_return += np.bincount(np.asarray(points.return_number), minlength=16)
+            by_return += count_returns(points)
             yield PointCloud(
                 np.asarray(points.x),
                 np.asarray(points.y),
@@ -159,11 +157,8 @@ def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
                 np.asarray(points.classification),
                 crs,
             )
-        if n_read == header.n_points > 0 and header.n_chunks:
-            _check_end(header, reader)
-    stated, found = header.by_return, tuple(by_return[1 : len(header.by_return) + 1].tolist())
-    if n_read == header.n_points and any(stated) and not by_return[0] and found != stated:
-        raise _damaged(header, f"promises {stated} points by return, {found} were read")
+        if n_read == header.n_points:
+            check_whole(header, by_return, reader)
 
 
 def within(inner: Box, outer: Box) -> bool:
@@ -198,30 +193,3 @@ def check_cloud_crs(header: LasHeader, crs: str) -> None:
             path=str(header.path),
             hint="Give the CRS of the cloud as --crs, or reproject the cloud first.",
         )
-
-
-def _check_inside(header: LasHeader, cloud: PointCloud) -> None:
-    for values, low, high, step in zip(
-        (cloud.x, cloud.y, cloud.z), header.low, header.high, header.scale, strict=True
-    ):
-        # One step of the scale, because writers round the box their own way.
-        if len(values) and (
-            values.min() < low - 1.01 * step or values.max() > high + 1.01 * step
-        ):
-            raise _damaged(header, "holds points outside the box of its header")
-
-
-def _check_end(header: LasHeader, reader: laspy.LasReader) -> None:
-    """Damage at the end of a chunk: the decoder stops elsewhere than at the chunk table."""
-    found = bytearray(8)
-    reader.point_source.decompressor.read_raw_bytes_into(found)
-    if found != struct.pack("<II", 0, header.n_chunks):
-        raise _damaged(header, "its compressed points end at another byte than promised")
-
-
-def _damaged(header: LasHeader, what: str) -> FormatError:
-    return FormatError(
-        what,
-        path=str(header.path),
-        hint="The file is damaged: copy it again from its source, or leave it out.",
-    )

@@ -22,6 +22,9 @@ ROOF_POINTS_MIN = 3
 HEIGHT_MIN = 0.5
 """Metres. A lower solid is no building but a roof that was measured at its foot."""
 
+HEIGHT_MAX = 1000.0
+"""No building is higher: points at -9999 or 99999 that stand for "no value" were measured."""
+
 GROUND_QUANTILE = 0.05
 """Of the ground points around a building: its lowest side, without the noise below it."""
 
@@ -301,4 +304,16 @@ def _issues(buildings: Buildings, is_nearest: BoolArray, *, with_cloud: bool) ->
     if not with_cloud and (buildings.ground_source == "none").any():
         message = "no ground heights were given: buildings stand at height 0"
         issues.append(Issue("WARNING", "GROUND_NOT_MEASURED", "city", "", message))
+    return issues + _suspect_heights(buildings)
+
+
+def _suspect_heights(buildings: Buildings) -> list[Issue]:
+    """One row for each building that is higher than any."""
+    issues = []
+    for row in np.flatnonzero(buildings.height > HEIGHT_MAX).tolist():
+        message = (
+            f"{buildings.height[row]:,.0f} m is higher than any building: look at its points"
+        )
+        name = str(buildings.building_id[row])
+        issues.append(Issue("WARNING", "HEIGHT_SUSPECT", "buildings", name, message))
     return issues
