@@ -12,11 +12,12 @@ from cimkit.errors import CrsError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.china_offsets import looks_shifted
+from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
-from cimkit.read.las_header import LasHeader, probe_las
-from cimkit.read.points import check_cloud_crs, find_clouds
+from cimkit.read.las_header import LasHeader
+from cimkit.read.points import find_clouds
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
@@ -107,12 +108,16 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
     """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
         return [], []
-    headers = [probe_las(path) for path in find_clouds(job.points)]
+    headers = [open_cloud(path) for path in find_clouds(job.points)]
+    issues = list[Issue]()
     for header in headers:
         check_cloud_crs(header, job.crs)
+        if header.unit != (1.0, 1.0, 1.0):
+            message = f"{header.path.name} is not in metres: {header.unit} m a unit; converted"
+            issues.append(Issue("INFO", "UNITS_CONVERTED", "points", "", message))
     boxes = np.array([header.bounds for header in headers if header.n_points])
     if not len(boxes):
-        return headers, []
+        return headers, issues
     near = _meeting(footprints, boxes)
     if not near.any():
         check_overlap(_around(footprints.bounds), _around(boxes), "point cloud")
@@ -122,9 +127,9 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
             hint="Check that footprints and clouds are of the same place.",
         )
     if near.all():
-        return headers, []
+        return headers, issues
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
-    return headers, [Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+    return headers, [*issues, Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
 
 
 def _probe_dem(job: Job, footprints: Footprints) -> list[Issue]:

@@ -46,6 +46,8 @@ class LasHeader(NamedTuple):
         Corners of the box of all points, metres (x, y, z).
     compressed : bool
     size_bytes : int
+    unit : tuple of float
+        Metres of one unit of the file along x, y, z, which the other fields are multiplied by.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class LasHeader(NamedTuple):
     high: tuple[float, float, float]
     compressed: bool
     size_bytes: int
+    unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
