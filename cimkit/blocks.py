@@ -146,12 +146,13 @@ def decode(task: DecodeTask) -> Decoded:
             chunk = chunk.take(_inside(chunk, city))
         classes += np.bincount(chunk.classification, minlength=256)
         inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
-        for kind, wanted in task.classes_of_kind.items():
-            part = chunk.take(np.isin(chunk.classification, wanted))
-            for name, window in task.blocks:
-                seen = part.take(_inside(part, window))
-                if len(seen):
-                    spool.append(name, kind, seen)
+        is_kind = {kind: chunk.has_class(c) for kind, c in task.classes_of_kind.items()}
+        for name, window in task.blocks:
+            seen = _inside(chunk, window)
+            for kind, chosen in is_kind.items():
+                rows = np.flatnonzero(seen & chosen)  # masks cost a pass for each column
+                if len(rows):
+                    spool.append(name, kind, chunk.take(rows))
     n_outside = task.header.n_points - int(classes.sum())
     if not inside:
         return Decoded(classes, n_outside, 0, "")
@@ -197,7 +198,7 @@ def make_block(task: BlockTask) -> BlockResult:
         rank = np.where(task.own, np.cumsum(task.own) - 1, -1)
         building_of_point = np.where(found >= 0, rank[found], -1)
         repeated = repeated_points(cloud, source, task.overlaps)
-        is_roof = np.isin(cloud.classification, task.rules.roof_classes or ())
+        is_roof = cloud.has_class(task.rules.roof_classes or ())
         n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
         if repeated.any():
             cloud, building_of_point = cloud.take(~repeated), building_of_point[~repeated]
