@@ -13,11 +13,14 @@ test: $(READY_DEV)
 	$(BIN)/ruff format --check cimkit tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/pytest
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q tests/kernels
+	$(BIN)/coverage erase
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=cimkit.kernels -m pytest -q tests/kernels
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --show-missing --skip-covered --fail-under=95
 	NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest -q tests/kernels
 
 bench: $(READY_DEV)
-	$(BIN)/python benchmarks/build_against_decoding.py
+	$(BIN)/python -m benchmarks
 
 samples: $(READY)
 	$(BIN)/cimkit sample data-samples

@@ -11,13 +11,15 @@
     ├─ TableError(ValueError)       an in-memory table breaks its own promise  exit 2
     ├─ LimitError                   larger than limits.py allows               exit 3
     ├─ StoreError                   output exists, lock held, disk full        exit 4
-    └─ WorkerError                  a worker process died: .task               exit 5
+    └─ WorkerError                  a task kills its workers: .task            exit 5
 
 A message says what is wrong, where, and what to do next. Trouble with one building, one
 address or one point is no exception: it becomes a row of `cimkit.tables.Issue`.
 """
 
 from __future__ import annotations
+
+import signal
 
 
 class CimkitError(Exception):
@@ -100,22 +102,38 @@ class StoreError(CimkitError):
 
 
 class WorkerError(CimkitError):
-    """A worker process died while it ran a task, twice.
+    """A task killed the worker processes that ran it, again and again.
 
     Parameters
     ----------
     task : str
-        Name of the task that was running.
+        Phase and name of the task.
+    exit_code_of_worker : int, optional
+        How the last process ended; below 0 a signal.
     """
 
     exit_code = 5
 
-    def __init__(self, task: str) -> None:
-        self.task = task
+    def __init__(self, task: str, exit_code_of_worker: int | None = None) -> None:
+        self.task, self.exit_code_of_worker = task, exit_code_of_worker
         super().__init__(
-            f"a worker process died twice in {task}: out of memory, or a damaged file brought "
-            "its decoder down. Look at that input, or leave it out."
+            f"{task}: three worker processes died of it ({_death(exit_code_of_worker)}). Look "
+            "at that input, or leave it out."
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return WorkerError, (self.task,)
+        return WorkerError, (self.task, self.exit_code_of_worker)
+
+
+def _death(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None or code >= 0:
+        return "a damaged file may have brought its decoder down, or memory has run out"
+    name = signal.Signals(-code).name
+    return {
+        "SIGALRM": "it took longer than it may",
+        "SIGPROF": "it took longer than it may",
+        "SIGKILL": "the last was killed: memory has run out, or another program killed it",
+        "SIGABRT": "the last gave up: native code met something impossible, or a memory limit",
+        "SIGSEGV": "the last crashed in native code: the input is damaged",
+    }.get(name, f"the last by {name}")

@@ -1,8 +1,9 @@
 """Run tasks in worker processes.
 
 Workers are spawned, never forked: a fork of a process with numba's threads hangs or breaks the
-pool. A task runs in a process of its own kind, so that a native decoder brought down by a
-damaged file costs a retry and not the run. No worker outlives the process that started it.
+pool. A native decoder brought down by a damaged file costs a retry and not the run: what a
+death took with it runs again, each task alone in a process of its own, and a task that has
+killed `DEATHS_MAX` processes is poison. No worker outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
-from cimkit.errors import WorkerError
+from cimkit.errors import CimkitError, WorkerError
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of the phase, tasks done and tasks in all."""
@@ -36,8 +37,28 @@ Progress = Callable[[str, int, int], None]
 _Outcome = Future[tuple[float, Any]]
 """CPU seconds and result of a task, or its error."""
 
+DEATHS_MAX = 3
+"""Processes that a task may kill before it is poison; the first death may be a neighbour's."""
+
 _SUBMITTED_PER_WORKER = 2
 """One runs and one waits: no worker idles, and few arguments are in memory at once."""
+
+
+class Limits(NamedTuple):
+    """What a task may take; beyond it the system ends its process.
+
+    Attributes
+    ----------
+    cpu_s, wall_s : float
+        Seconds of work, and from begin to end. The first is the one to set by what a task
+        should need: on a busy machine it takes the same.
+    memory_bytes : int
+        Address space beyond what the process has when the task begins. Not kept on macOS.
+    """
+
+    cpu_s: float
+    wall_s: float
+    memory_bytes: int
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -87,7 +108,14 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
 
     def run(
-        self, phase: str, function: Callable[[Any], Any], tasks: Mapping[str, Any]
+        self,
+        phase: str,
+        function: Callable[[Any], Any],
+        tasks: Mapping[str, Any],
+        *,
+        limits: Callable[[Any], Limits] | None = None,
+        set_aside: dict[str, Exception] | None = None,
+        forgiven: tuple[type[CimkitError], ...] = (),
     ) -> Iterator[Any]:
         """Yield the results of ``function(task)`` in the order of the tasks.
 
@@ -102,18 +130,37 @@ class Workers:
             At the top of a module, so that it can be sent to a process.
         tasks : mapping of str to object
             Name of each task and its argument.
+        limits : callable, optional
+            What a task may take.
+        set_aside : dict, optional
+            Collects tasks that are poison instead of raising, with the error of each, and the
+            rest goes on; the result of such a task is None. A task is poison too if it raises
+            anything but a `CimkitError` or an `OSError`: those are of an input or the disk.
+        forgiven : tuple of exception classes
+            Errors that set a task aside all the same.
 
         Raises
         ------
         WorkerError
-            If a process dies in the same task twice. It names the task.
+            If a task kills `DEATHS_MAX` processes. It names the task.
         """
         early: dict[str, _Outcome] = {}
         expected = deque(tasks)
-        for done, (name, outcome) in enumerate(self._finished(phase, function, tasks), 1):
+        call = _Call(phase, function, tasks, limits)
+
+        def is_poison(error: BaseException | None) -> TypeGuard[Exception]:
+            return set_aside is not None and (_is_poison(error) or isinstance(error, forgiven))
+
+        for done, (name, outcome) in enumerate(self._finished(call, is_poison), 1):
             self.progress(phase, done, len(tasks))
             early[name] = outcome
             while expected and expected[0] in early:
+                error = early[expected[0]].exception()
+                if set_aside is not None and is_poison(error):
+                    set_aside[expected[0]] = error
+                    early.pop(expected.popleft())
+                    yield None
+                    continue
                 cpu, result = early.pop(expected.popleft()).result()
                 self.cpu_s[phase] = self.cpu_s.get(phase, 0.0) + cpu
                 yield result
@@ -135,12 +182,12 @@ class Workers:
         pool.shutdown(wait=True, cancel_futures=True)
 
     def _finished(
-        self, phase: str, function: Callable[[Any], Any], tasks: Mapping[str, Any]
+        self, call: _Call, is_poison: Callable[[BaseException | None], bool]
     ) -> Iterator[tuple[str, _Outcome]]:
         """Name and outcome of each task as they end; what a death took has run again."""
-        waiting, running = deque(tasks), dict[_Outcome, str]()
+        waiting, running = deque(call.tasks), dict[_Outcome, str]()
         while waiting or running:
-            intact = self._submit(function, tasks, waiting, running)
+            intact = self._submit(call, waiting, running)
             ended = wait_for(running, return_when=FIRST_COMPLETED).done
             if not intact or any(map(_died, ended)):
                 self.close()  # a broken pool gives up all that it had
@@ -148,52 +195,65 @@ class Workers:
             outcomes = [(running.pop(one), one) for one in list(running) if one in ended]
             lost = [name for name, outcome in outcomes if _died(outcome)]
             whole = [(name, outcome) for name, outcome in outcomes if not _died(outcome)]
-            for name, outcome in chain(whole, self._alone(phase, function, tasks, lost)):
-                if outcome.exception():
+            for name, outcome in chain(whole, self._alone(call, lost)):
+                error = outcome.exception()
+                if error and not is_poison(error):
                     waiting.clear()
                 yield name, outcome
 
-    def _submit(
-        self,
-        function: Callable[[Any], Any],
-        tasks: Mapping[str, Any],
-        waiting: deque[str],
-        running: dict[_Outcome, str],
-    ) -> bool:
+    def _submit(self, call: _Call, waiting: deque[str], running: dict[_Outcome, str]) -> bool:
         """Hand out the next tasks; False if the pool turns out to be broken."""
         pool = self._started(self.n)
         try:
             while waiting and len(running) < _SUBMITTED_PER_WORKER * self.n:
-                running[pool.submit(_measured, function, tasks[waiting[0]])] = waiting[0]
+                running[call.submit(pool, waiting[0])] = waiting[0]
                 waiting.popleft()
         except BrokenProcessPool:
             return False
         return True
 
-    def _alone(
-        self,
-        phase: str,
-        function: Callable[[Any], Any],
-        tasks: Mapping[str, Any],
-        names: list[str],
-    ) -> Iterator[tuple[str, _Outcome]]:
+    def _alone(self, call: _Call, names: list[str]) -> Iterator[tuple[str, _Outcome]]:
         """Run tasks one by one: another death cannot be blamed on a neighbour."""
         if not names:
             return
         self.close()
-        pool = self._started(1)
         for name in names:
-            outcome = pool.submit(_measured, function, tasks[name])
-            if _died(outcome):
-                self.close()
-                raise WorkerError(f"{phase} {name}") from outcome.exception()
-            yield name, outcome
+            yield name, self._last_chances(call, name)
         self.close()
+
+    def _last_chances(self, call: _Call, name: str) -> _Outcome:
+        """Outcome of a task that was lost once, each try in a process that nobody else uses."""
+        exit_code = None
+        for _ in range(DEATHS_MAX - 1):
+            pool = self._started(1)
+            outcome = call.submit(pool, name)
+            (process,) = (getattr(pool, "_processes", None) or {0: None}).values()
+            if not _died(outcome):
+                return outcome
+            self.close()
+            exit_code = _exit_code(process)
+        poison = _Outcome()
+        poison.set_exception(WorkerError(f"{call.phase} {name}", exit_code))
+        return poison
 
     def _started(self, n: int) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(n, mp_context=_Spawn(), initializer=_begin)
         return self._pool
+
+
+class _Call(NamedTuple):
+    """One phase: what is called, with what, within which limits."""
+
+    phase: str
+    function: Callable[[Any], Any]
+    tasks: Mapping[str, Any]
+    limits: Callable[[Any], Limits] | None
+
+    def submit(self, pool: ProcessPoolExecutor, name: str) -> _Outcome:
+        task = self.tasks[name]
+        limits = None if self.limits is None else self.limits(task)
+        return pool.submit(_measured, self.function, task, limits)
 
 
 @contextmanager
@@ -226,13 +286,29 @@ class Clock:
         self._wall, self._cpu = wall, cpu
 
     def as_json(
-        self, workers: int, block_size: float, workers_cpu_s: Mapping[str, float] | None = None
+        self,
+        workers: Workers,
+        block_size: float,
+        parts: Mapping[str, Mapping[str, int]],
+        abandoned_by: str | None = None,
     ) -> bytes:
-        """For run.json: the only file that differs from run to run."""
+        """For run.json: the only file that differs from run to run.
+
+        Parameters
+        ----------
+        workers : Workers
+        block_size : float
+        parts : mapping of phase to counts
+            Parts of each phase: in all, and taken over from a build that did not end.
+        abandoned_by : str, optional
+            Whose lock was taken over: the process that died while it built the same city.
+        """
         facts = {
             "phases": self.phases,
-            "workers": workers,
-            "workers_cpu_s": dict(workers_cpu_s or {}),
+            "workers": workers.n,
+            "workers_cpu_s": workers.cpu_s,
+            "parts": parts,
+            "abandoned_by": abandoned_by,
             "block_size": block_size,
             "peak_memory_kb": _peak_memory_kb(of_workers=False),
             "peak_memory_worker_kb": _peak_memory_kb(of_workers=True),
@@ -255,20 +331,87 @@ def _peak_memory_kb(*, of_workers: bool) -> int:
 _booked_cpu = 0.0
 
 
-def _measured(function: Callable[[Any], Any], task: Any) -> tuple[float, Any]:
+def _measured(
+    function: Callable[[Any], Any], task: Any, limits: Limits | None
+) -> tuple[float, Any]:
     """In a worker: CPU seconds since the last task, and the result.
 
     Not since the start of this one: unpacking a first task imports what it needs.
     """
     global _booked_cpu
-    result = function(task)
+    try:
+        with _limited(limits):
+            result = function(task)
+    except MemoryError:
+        os.kill(os.getpid(), signal.SIGKILL)  # as the system would: the next try has all memory
+        raise
+    except Exception:
+        raise
+    except BaseException as error:  # a panic of native code: its class may not travel
+        raise RuntimeError(f"{type(error).__name__}: {error}") from None
     before, _booked_cpu = _booked_cpu, time.process_time()
     return _booked_cpu - before, result
+
+
+@contextmanager
+def _limited(limits: Limits | None) -> Iterator[None]:
+    """Let the system end this process where a task takes too much.
+
+    By timers of the kernel, not a thread: native code that hangs holds the lock of Python.
+    """
+    if limits is None or sys.platform == "win32":
+        yield
+        return
+    import resource
+
+    timers = {signal.ITIMER_PROF: limits.cpu_s, signal.ITIMER_REAL: limits.wall_s}
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = _address_space() + limits.memory_bytes
+    if before[0] == resource.RLIM_INFINITY or allowed < before[0]:
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, before[1]))
+    for timer, seconds in timers.items():
+        signal.setitimer(timer, seconds)
+    try:
+        yield
+    finally:
+        for timer in timers:
+            signal.setitimer(timer, 0)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _address_space() -> int:
+    """Bytes of address space of this process; as good as no limit where that is not known."""
+    try:
+        handle = os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return 1 << 46
+    try:
+        return int(os.read(handle, 64).split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    finally:
+        os.close(handle)
 
 
 def _died(outcome: _Outcome) -> bool:
     """Whether the process of a task died. Waits for its end."""
     return isinstance(outcome.exception(), BrokenProcessPool)
+
+
+def _is_poison(error: BaseException | None) -> TypeGuard[Exception]:
+    """Whether it lies in the task alone: not in a file or the disk, which all tasks share."""
+    return isinstance(error, WorkerError) or (
+        isinstance(error, Exception) and not isinstance(error, (CimkitError, OSError))
+    )
+
+
+def _exit_code(process: Any) -> int | None:
+    """What the process left when it died; below 0 a signal."""
+    if process is None:
+        return None
+    process.join(1.0)
+    code: int | None = process.exitcode
+    return code
 
 
 def _begin() -> None:

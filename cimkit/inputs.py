@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.errors import CrsError, InputError
+from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.china_offsets import looks_shifted
@@ -25,7 +25,7 @@ from cimkit.steps.ground import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import BoolArray, FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile
-from cimkit.write.store import file_sha256
+from cimkit.write.partitions import file_sha256
 
 
 class Inputs(NamedTuple):
@@ -65,6 +65,7 @@ def read_inputs(job: Job) -> Inputs:
         id_field=job.footprint_id,
         height_field=job.height_field,
         floors_field=job.floors_field,
+        label_field=job.label_field,
         crs=job.crs,
         source_crs=job.footprints_crs,
         encoding=job.footprints_encoding,
@@ -86,35 +87,44 @@ def read_inputs(job: Job) -> Inputs:
 
 
 def input_files(
-    job: Job, inputs: Inputs, classes: dict[str, dict[str, int]]
+    job: Job, inputs: Inputs, clouds: Sequence[tuple[LasHeader, str, dict[str, int]]]
 ) -> list[InputFile]:
-    """Name, size and fingerprint of each input, in an order of their own."""
+    """Name, size and fingerprint of each input, in an order of their own.
+
+    Parameters
+    ----------
+    job : Job
+    inputs : Inputs
+    clouds : sequence of (LasHeader, str, dict)
+        Each cloud with its SHA-256 and the counts of its points.
+    """
     files = _files(job.footprints, "footprints", inputs.feature_counts)
     if job.addresses and inputs.addresses is not None:
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
     if job.dem:
         files += _files(job.dem, "terrain", {})
-    clouds = [
-        file
-        for h in inputs.headers
-        for file in _files(
-            str(h.path), "points", {"points": h.n_points, **classes.get(str(h.path), {})}
-        )
+    scans = [
+        InputFile(cloud.path.name, "points", cloud.size_bytes, sha256, counts)
+        for cloud, sha256, counts in clouds
     ]
-    return files + sorted(clouds, key=lambda file: (file.name, file.sha256))
+    return files + sorted(scans, key=lambda file: (file.name, file.sha256))
 
 
 def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], list[Issue]]:
     """Headers of all clouds; some of them must reach some footprint."""
     if not job.points:
         return [], []
-    headers = [open_cloud(path) for path in find_clouds(job.points)]
-    issues = list[Issue]()
-    for header in headers:
-        check_cloud_crs(header, job.crs)
-        if header.unit != (1.0, 1.0, 1.0):
-            message = f"{header.path.name} is not in metres: {header.unit} m a unit; converted"
-            issues.append(Issue("INFO", "UNITS_CONVERTED", "points", "", message))
+    headers, issues = [], []
+    for path in find_clouds(job.points):
+        try:
+            header = open_cloud(path)
+            check_cloud_crs(header, job.crs)
+            headers.append(header)
+            issues += _converted(header)
+        except FormatError as error:
+            if job.on_bad_file == "error":
+                raise
+            issues.append(file_skipped(path.name, error))
     boxes = np.array([header.bounds for header in headers if header.n_points])
     if not len(boxes):
         return headers, issues
@@ -130,6 +140,19 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         return headers, issues
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
     return headers, [*issues, Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def _converted(header: LasHeader) -> list[Issue]:
+    """That a file in other units than metres was brought into them."""
+    if header.unit == (1.0, 1.0, 1.0):
+        return []
+    message = f"{header.path.name} is not in metres: {header.unit} m a unit; converted"
+    return [Issue("INFO", "UNITS_CONVERTED", "points", "", message)]
+
+
+def file_skipped(name: str, error: Exception) -> Issue:
+    """A cloud that cannot be read, where the job says to go on without it."""
+    return Issue("ERROR", "FILE_SKIPPED", "points", name, f"set aside: {error}")
 
 
 def _probe_dem(job: Job, footprints: Footprints) -> list[Issue]:

@@ -39,10 +39,12 @@ class Job:
         CRS of a footprint file that states none.
     footprints_encoding, addresses_encoding : str
         Text encoding of a Shapefile or CSV, such as GB18030; "" finds it.
-    height_field, floors_field : str
+    height_field, floors_field, label_field : str
         Columns; "auto" finds them by usual names, "" switches them off.
     on_duplicate : {"suffix", "error"}
         Doubled identifiers become ``id~2``, or stop the build.
+    on_bad_file : {"error", "skip"}
+        A damaged cloud stops the build, or is set aside with an ERROR issue.
     address_layer, address_id, address_text, address_x, address_y, address_building : str
         Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
     addresses_crs : str
@@ -97,7 +99,9 @@ class Job:
     addresses_encoding: str = ""
     height_field: str = AUTO
     floors_field: str = AUTO
+    label_field: str = AUTO
     on_duplicate: str = "suffix"
+    on_bad_file: str = "error"
     address_layer: str = ""
     address_id: str = AUTO
     address_text: str = AUTO
@@ -140,10 +144,10 @@ class Job:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ParameterError(f"{name}: must lie in [{low:g}, {high:g}], not {value}")
-        if self.on_duplicate not in ("suffix", "error"):
-            raise ParameterError(
-                f"on_duplicate: 'suffix' or 'error', not {self.on_duplicate!r}"
-            )
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                choices = " or ".join(map(repr, allowed))
+                raise ParameterError(f"{name}: {choices}, not {getattr(self, name)!r}")
         unknown = [lod for lod in self.lod if lod != "1.2"]
         if unknown or not self.lod:
             raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
@@ -179,6 +183,8 @@ class Job:
             given[key] = _typed(key, value, kinds[key].default)
         return cls(**given)
 
+
+_CHOICES = {"on_duplicate": ("suffix", "error"), "on_bad_file": ("error", "skip")}
 
 _RANGES = (
     ("address_accuracy_m", 0.0, 1000.0),

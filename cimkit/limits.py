@@ -8,6 +8,22 @@ COORDINATE_MAX = 1e8
 FOOTPRINT_VERTICES_MAX = 1_000_000
 """Vertices of one footprint. A real outline has below 10,000; more is a traced raster."""
 
+OUTLINE_TURNS_MAX = 10_000
+"""Rounds of removing needless vertices. Real outlines need below 10; a line that is drawn there
+and back loses one vertex a round, and 10,000 rounds take a second."""
+
+CROSSED_EDGE_PAIRS_MAX = 20_000
+"""Pairs of edges near each other in an outline that crosses itself; to untangle so many takes
+GEOS half a second, and the time grows with their number."""
+
+EDGE_PAIRS_MAX = 50_000_000
+"""Pairs of edges near each other in any outline. Traced rasters have about one an edge; the
+check for crossings looks at all of them, 100 M a second."""
+
+OVERLAP_PAIRS_MAX = 100
+"""Pairs of footprints that meet, for each footprint. Old towns have 3, a storey as a footprint
+of its own some 15."""
+
 TERRAIN_CELLS_MAX = 32_000_000
 """Cells of the terrain grid, 0.5 GB while it is summed: cells double until the city fits."""
 
@@ -16,6 +32,15 @@ LAS_HEADER_BYTES = 65_536
 
 LAS_VLRS_MAX = 4_096
 """Variable length records. Real files have below 20."""
+
+CSV_BYTES_MAX = 4_000_000_000
+"""Size of an address table that is read at once: about 20 M rows."""
+
+TEXT_CHARACTERS_MAX = 10_000
+"""Characters of one identifier or address."""
+
+TILE_LEVELS_MAX = 20
+"""Depth of the tile tree: 1 m below a root of 1,000 km; deeper is many towers at one spot."""
 
 COPC_NODES_MAX = 4_000_000
 """Entries of the hierarchy of one COPC file, 128 MB: at 100,000 points a node 4e11 points."""
@@ -26,14 +51,8 @@ COPC_NODE_POINTS_MAX = 5_000_000
 COPC_LEVELS_MAX = 30
 """Depth of a COPC octree: keys are 32-bit numbers. Real files have below 15 levels."""
 
-CSV_BYTES_MAX = 4_000_000_000
-"""Size of an address table that is read at once: about 20 M rows."""
-
 XLSX_BYTES_MAX = 1_000_000_000
 """Unpacked size of a workbook. A full sheet of 1,048,576 addresses has some 0.5 GB."""
 
-TEXT_CHARACTERS_MAX = 10_000
-"""Characters of one identifier or address."""
-
-TILE_LEVELS_MAX = 20
-"""Depth of the tile tree: 1 m below a root of 1,000 km; deeper is many towers at one spot."""
+ROWS_MAX = 2**31 - 1
+"""Rows of one column, 16 GB. Kernels count in 64 bits, which they do not watch for overflow."""

@@ -1,8 +1,8 @@
 """The order of a build: read, clean, ground, singulate, reconstruct, encode, link, tile, write.
 
-This file alone knows the order. Blocks and tiles are worked on in spawned processes; what they
-leave for each other lies in a work folder beside the output, and the output appears whole or
-not at all.
+This file alone knows the order. Clouds, blocks and tiles are worked on in spawned processes;
+the parts that these leave for each other lie in a staging folder beside the output, where the
+next build finds them if this one does not end. The output appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,26 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from cimkit.blocks import (
-    Block,
-    BlockTask,
-    Decoded,
-    DecodeTask,
-    MadeTile,
-    TileTask,
-    common,
-    cut_blocks,
-    decode,
-    make_block,
-    make_tile,
-    meet,
-)
-from cimkit.errors import InputError, ParameterError
-from cimkit.execute import Clock, Progress, Workers, silent, started
-from cimkit.inputs import Inputs, read_inputs
+from cimkit.blocks import Block, common, cut_blocks, meet
+from cimkit.errors import FormatError, InputError, ParameterError
+from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
+from cimkit.inputs import Inputs, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
-from cimkit.products import Made, Product, Scan, write_products
+from cimkit.products import LIBRARIES, Made, Product, Scan, write_products
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
@@ -43,13 +30,37 @@ from cimkit.steps.tile import tile
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
 from cimkit.tables.coderecords import RESERVED, CodeRecords
+from cimkit.tasks import (
+    GROUND_SUMS,
+    BlockTask,
+    Decoded,
+    DecodeTask,
+    TileTask,
+    decode,
+    make_block,
+    make_tile,
+)
 from cimkit.write.cityjson import cityjson_header
+from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
+from cimkit.write.reservation import note_codes, unused_codes
 from cimkit.write.spool import load_sums, save_terrain
 from cimkit.write.store import Staging
 
 CITY_MARGIN = 50.0
 """Metres around the footprints where the cloud is used; farther points are only counted."""
+
+PARTS = ("clouds", "blocks", "tiles")
+"""Kinds of parts, each in a folder of its own."""
+
+DECODER_MEMORY_BYTES = 2_000_000_000
+"""For one decoder. It needs 0.1 GB; one that believes a lying file asks for all there is."""
+
+DECODER_BYTES_PER_S, DECODER_START_S = 1e6, 30.0
+"""In CPU seconds; a decoder that needs more hangs, for it decodes 18 MB in one."""
+
+DECODER_WALL = 20.0
+"""Wall seconds for each of them: the machine may be busy, and the disk far away."""
 
 DEM_OFFSET_MAX = 3.0
 """Metres. Coarse elevation models are off by as much; datums differ by tens of metres."""
@@ -101,13 +112,18 @@ def build(
         staging.keep_out(register)
         inputs = read_inputs(job)
         known = _standing_codes(register, job.crs, staging)
-        encoding = encode(inputs.footprints, known, **_division(job))
+        unused = unused_codes(staging, register)
+        free = np.isin(known.code.astype(object), unused.astype(object))
+        encoding = encode(inputs.footprints, known.take(~free), **_division(job))
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        staging.write("run.json", clock.as_json(workers.n, job.block_size, workers.cpu_s))
-        reserve(register, encoding.fresh)
+        owner = None if staging.abandoned is None else str(staging.abandoned)
+        facts = clock.as_json(workers, job.block_size, city.part_counts, owner)
+        staging.write("run.json", facts)
+        note_codes(staging, register, encoding.fresh.code, unused)
+        reserve(register, encoding.fresh, unused=unused)
         staging.commit()
         activate(register, encoding.codes, inputs.footprints, encoding.retired)
     return City(staging.out)
@@ -125,21 +141,22 @@ def _make_city(
     if not kernels_are_compiled():
         list(workers.run("compile", warm_up, {"kernels": None}))
     clock.lap("compile")
+    work = str(staging.work(software_fingerprint(LIBRARIES), PARTS))
     blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
-    scan = _scan_clouds(job, inputs, blocks, workers, str(staging.work))
+    scan = _scan_clouds(job, inputs, blocks, workers, work)
     clock.lap("decode")
-    made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, str(staging.work))
+    made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, work)
     clock.lap("blocks")
     links, link_issues = _link(job, inputs, encoding.codes)
     address = _primary_addresses(inputs, links)
     clock.lap("link")
     placement = _placement(job, inputs)
     tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
-    tiles = _make_tiles(tree, made, address, placement, workers, staging)
+    tiles = _make_tiles(tree, made, address, placement, workers, work)
     workers.close()
     clock.lap("tile")
-    issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *link_issues]
-    issues = sort_issues([*issues, *_datum_issues(job)])
+    issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
+    issues = sort_issues([*issues, *link_issues, *_datum_issues(job)])
     return Product(
         job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     )
@@ -161,12 +178,16 @@ def plan(job: Job) -> dict[str, Any]:
 
 
 def _scan_clouds(
-    job: Job, inputs: Inputs, blocks: list[Block], workers: Workers, spool: str
+    job: Job, inputs: Inputs, blocks: list[Block], workers: Workers, work: str
 ) -> Scan:
     """Decode every file once: points to the blocks that see them, ground into the terrain."""
     bounds = _city_bounds(job, inputs)
     if bounds is None:
-        return Scan([Decoded.nothing(h.n_points) for h in inputs.headers], job)
+        empty = (
+            Decoded.nothing(file_sha256(header.path), header.n_points)
+            for header in inputs.headers
+        )
+        return Scan([Part("", {}, decoded, reused=False) for decoded in empty], job)
     cell, issues = fitting_cell(bounds, job.terrain_cell)
     known = {*job.ground_classes, *job.building_classes, *job.noise_classes}
     kinds = {
@@ -177,27 +198,41 @@ def _scan_clouds(
     tasks = {
         f"{header.path.name} ({number})": DecodeTask(
             header,
-            number,
             [(b.name, b.window) for b in blocks if meet(b.window, header.bounds)],
             bounds,
             cell,
             kinds,
             job.crs,
-            spool,
+            f"{work}/clouds",
         )
         for number, header in enumerate(inputs.headers)
     }
-    scan = Scan(list(workers.run("decode", decode, tasks)), job)
+    bad: dict[str, Exception] | None = {} if job.on_bad_file == "skip" else None
+    found = workers.run(
+        "decode", decode, tasks, limits=_decoder_limits, set_aside=bad, forgiven=(FormatError,)
+    )
+    scan = Scan([part or _NO_PART for part in found], job)
     scan.issues += issues
-    sums = [decoded.sums for decoded in scan.decoded if decoded.sums]
+    scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
+    sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
     dem = read_terrain(job.dem, crs=job.crs, bounds=bounds, cell=cell) if job.dem else None
     if sums or dem is not None:
         scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs, dem)
     if dem is not None:
         scan.issues += _dem_issues(dem, scan.terrain)
     if scan.terrain is not None:
-        save_terrain(f"{spool}/terrain", scan.terrain)
+        save_terrain(f"{work}/terrain", scan.terrain)
     return scan
+
+
+_NO_PART = Part("", {}, Decoded.nothing("", 0), reused=False)
+"""Of a file that was set aside."""
+
+
+def _decoder_limits(task: DecodeTask) -> Limits:
+    """What the decoder of one cloud may take."""
+    seconds = DECODER_START_S + task.header.size_bytes / DECODER_BYTES_PER_S
+    return Limits(seconds, DECODER_WALL * seconds, DECODER_MEMORY_BYTES)
 
 
 def _make_blocks(
@@ -207,9 +242,9 @@ def _make_blocks(
     blocks: list[Block],
     scan: Scan,
     workers: Workers,
-    spool: str,
+    work: str,
 ) -> Made:
-    """Singulate and reconstruct all blocks."""
+    """Singulate and reconstruct all blocks; one that cannot be is built without its points."""
     rules = HeightRules(
         roof_quantile=job.roof_quantile,
         storey_height=job.storey_height,
@@ -226,18 +261,34 @@ def _make_blocks(
         seen = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)
         rows = np.flatnonzero(seen)
         tasks[block.name] = BlockTask(
-            block,
+            block.window,
             inputs.footprints.take(rows),
-            code[block.rows],
             np.isin(rows, block.rows),
-            scan.terrain is not None,
-            scan.kinds if inputs.headers else (),
+            code[block.rows],
+            f"{work}/terrain" if scan.terrain is not None else "",
+            scan.points_of(block.name),
             _overlaps(inputs, block.window),
             rules,
             base,
-            spool,
+            f"{work}/blocks",
         )
-    return Made(blocks, list(workers.run("build", make_block, tasks)), spool)
+    poisoned: dict[str, Exception] = {}
+    parts = list(workers.run("build", make_block, tasks, set_aside=poisoned))
+    bare = {name: tasks[name]._replace(points=None) for name in poisoned}
+    for name, part in zip(bare, workers.run("again", make_block, bare), strict=True):
+        parts[[block.name for block in blocks].index(name)] = part
+    made = Made(blocks, parts)
+    made.set_aside += [
+        _set_aside(name, error, int(tasks[name].own.sum())) for name, error in poisoned.items()
+    ]
+    return made
+
+
+def _set_aside(name: str, error: Exception, n_buildings: int) -> Issue:
+    """What became of a block that brings down what works on it."""
+    without = f"its {n_buildings:,} buildings were made without points"
+    message = f"{type(error).__name__}: {error}; {without}"
+    return Issue("ERROR", "BLOCK_SET_ASIDE", "city", name, message)
 
 
 def _make_tiles(
@@ -246,21 +297,15 @@ def _make_tiles(
     address: TextArray,
     placement: Placement,
     workers: Workers,
-    staging: Staging,
-) -> list[MadeTile]:
+    work: str,
+) -> list[Part]:
     """Encode all tiles, in the order of the tree."""
     tasks = {}
     for number in range(len(tree)):
         rows = tree.buildings(number)
-        parts, order = made.stored(rows)
+        stored, order = made.stored(rows)
         tasks[f"tile {number}"] = TileTask(
-            made.buildings.take(rows),
-            address[rows],
-            parts,
-            order,
-            placement.crs,
-            placement,
-            str(staging.path("tiles")),
+            made.buildings.take(rows), address[rows], stored, order, placement, f"{work}/tiles"
         )
     return list(workers.run("tile", make_tile, tasks))
 

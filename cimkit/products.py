@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cimkit.blocks import Block, BlockResult, Decoded, MadeTile
+from cimkit.blocks import Block
 from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
@@ -28,6 +28,7 @@ from cimkit.tables import (
 )
 from cimkit.tables._columns import IntArray, TextArray
 from cimkit.tables.reportfacts import Balance, ReportFacts
+from cimkit.tasks import LINES, MODELS, BlockResult, Decoded, MadeTile, PointFile, StoredModels
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.frames import (
     address_frame,
@@ -36,6 +37,7 @@ from cimkit.write.frames import (
     write_geopackage,
     write_terrain,
 )
+from cimkit.write.partitions import Part
 from cimkit.write.placement import Placement
 from cimkit.write.report import report_html
 from cimkit.write.spool import load_stored, merge_lines
@@ -62,8 +64,10 @@ SHOWN_MODELS = 2000
 class Scan:
     """What the decoding left: classes of each file, terrain, issues."""
 
-    def __init__(self, decoded: Sequence[Decoded], job: Job) -> None:
-        self.decoded = decoded
+    def __init__(self, parts: Sequence[Part], job: Job) -> None:
+        self.parts = parts
+        self.decoded: list[Decoded] = [part.result for part in parts]
+        decoded = self.decoded
         self.classes: IntArray = sum((d.classes for d in decoded), np.zeros(256, np.int64))
         self.roof_classes = find_roof_classes(
             np.flatnonzero(self.classes),
@@ -79,11 +83,25 @@ class Scan:
             message = "the cloud files hold no points in the city"
             self.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
 
+    def points_of(self, block: str) -> tuple[PointFile, ...] | None:
+        """Files with the points of a block, of the kinds that count; None without a cloud."""
+        if not self.parts:
+            return None
+        names = sorted(f"{block}.{kind}" for kind in self.kinds)
+        return tuple(
+            PointFile(f"{part.folder}/{name}", part.sums[name], number)
+            for number, part in enumerate(self.parts)
+            for name in names
+            if name in part.sums
+        )
+
 
 class Made:
     """Buildings of all blocks in the order of the footprints, and where their models lie."""
 
-    def __init__(self, blocks: list[Block], results: list[BlockResult], spool: str) -> None:
+    def __init__(self, blocks: list[Block], parts: list[Part]) -> None:
+        self.parts = parts
+        results: list[BlockResult] = [part.result for part in parts]
         rows = (
             np.concatenate([block.rows for block in blocks])
             if blocks
@@ -93,21 +111,22 @@ class Made:
         self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
         found = (issue for result in results for issue in result.issues)
         self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
+        self.set_aside: list[Issue] = []
         self.n_repeated = sum(result.n_repeated for result in results)
-        self.files = [f"{spool}/models/{block.name}.npz" for block in blocks]
-        self.lines = [f"{spool}/lines/{block.name}.jsonl" for block in blocks]
+        self._models = [(f"{part.folder}/{MODELS}", part.sums[MODELS]) for part in parts]
+        self.lines = [f"{part.folder}/{LINES}" for part in parts]
         self.ids = [result.buildings.building_id for result in results]
         sizes = np.array([size for r in results for size in r.line_sizes], dtype=np.int64)
         self.line_size = sizes[back]
         self.block = np.repeat(np.arange(len(blocks)), [len(b.rows) for b in blocks])[back]
         self.place = np.concatenate([np.arange(len(block.rows)) for block in blocks])[back]
 
-    def stored(self, rows: IntArray) -> tuple[list[tuple[str, TextArray, IntArray]], IntArray]:
+    def stored(self, rows: IntArray) -> tuple[list[StoredModels], IntArray]:
         """Where the models of some buildings lie.
 
         Returns
         -------
-        parts : list of (path, building_id of that block, places in that block)
+        parts : list of StoredModels
         order : int64 array
             Place of each of the `rows` among the models of the parts, one after the other.
         """
@@ -117,7 +136,9 @@ class Made:
             chosen = np.flatnonzero(block == number)
             order[chosen] = filled + np.arange(len(chosen))
             filled += len(chosen)
-            parts.append((self.files[number], self.ids[number], self.place[rows[chosen]]))
+            place = self.place[rows[chosen]]
+            path, sha256 = self._models[number]
+            parts.append(StoredModels(path, sha256, self.ids[number], place))
         return parts, order
 
     def models_near_centre(self, footprints: Footprints, n: int) -> Models | None:
@@ -129,7 +150,8 @@ class Made:
         away = np.hypot(*(middle - np.median(middle, axis=0)).T)
         rows = np.sort(np.argsort(away, kind="stable")[:n])
         parts, order = self.stored(rows)
-        return load_stored(parts, order, footprints.crs)
+        files = [(part.path, part.building_id, part.rows) for part in parts]
+        return load_stored(files, order, footprints.crs)
 
 
 class Product(NamedTuple):
@@ -142,14 +164,24 @@ class Product(NamedTuple):
     links: Links
     address: TextArray
     tree: TileTree
-    tiles: list[MadeTile]
+    tiles: list[Part]
     placement: Placement
     encoding: Encoding
     issues: list[Issue]
 
+    @property
+    def part_counts(self) -> dict[str, dict[str, int]]:
+        """Parts that the city was made of, and those that an earlier build had finished."""
+        kinds = {"clouds": self.scan.parts, "blocks": self.made.parts, "tiles": self.tiles}
+        return {
+            kind: {"made": len(parts), "reused": sum(part.reused for part in parts)}
+            for kind, parts in kinds.items()
+        }
+
 
 def write_products(staging: Staging, city: Product) -> None:
     """Write everything of the city folder but ``run.json``."""
+    staging.clear()
     broken = [balance for balance in _balances(city) if not balance.adds_up]
     for balance in broken:  # a fault of cimkit: say so rather than hide it
         message = f"{balance.in_count:,} went in, but {dict(balance.parts)} came out"
@@ -159,7 +191,10 @@ def write_products(staging: Staging, city: Product) -> None:
     head, _ = cityjson_header(footprints.crs, city.inputs.bounds)
     path = staging.path("models.city.jsonl")
     merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size)
-    boxes, uris = [t.box for t in city.tiles], [t.uri for t in city.tiles]
+    tiles: list[MadeTile] = [tile.result for tile in city.tiles]
+    for part, tile in zip(city.tiles, tiles, strict=True):
+        staging.adopt(f"tiles/{tile.uri}", f"{part.folder}/{tile.uri}")
+    boxes, uris = [tile.box for tile in tiles], [tile.uri for tile in tiles]
     staging.write("tiles/tileset.json", tileset_json(city.tree, boxes, uris, city.placement))
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
@@ -183,15 +218,15 @@ def _facts(city: Product) -> ReportFacts:
         "new": n_new,
         "retired": len(city.encoding.retired),
     }
-    tiles = {"tiles": len(city.tree), "bytes": sum(tile.size_bytes for tile in city.tiles)}
-    classes = {
-        str(header.path): _class_counts(decoded.classes)
-        | ({"outside the city": decoded.n_outside} if decoded.n_outside else {})
+    n_bytes = sum(tile.result.size_bytes for tile in city.tiles)
+    tiles = {"tiles": len(city.tree), "bytes": n_bytes}
+    clouds = [
+        (header, decoded.sha256, _point_counts(decoded))
         for header, decoded in zip(city.inputs.headers, city.scan.decoded, strict=True)
-    }
+    ]
     return ReportFacts(
         title="City model 城市信息模型",
-        inputs=tuple(input_files(city.job, city.inputs, classes)),
+        inputs=tuple(input_files(city.job, city.inputs, clouds)),
         balances=tuple(_balances(city)),
         outputs={"codes": codes, "tiles": tiles},
         parameters=_parameters(city.job),
@@ -222,14 +257,20 @@ def _point_balance(city: Product) -> Balance:
     n_ground, n_noise = int(classes[ground].sum()), int(classes[noise].sum())
     used = int(city.made.buildings.n_points.sum())
     terrain = sum(decoded.ground_inside for decoded in city.scan.decoded)
+    nowhere = "on no footprint" + (", or in a block set aside" if city.made.set_aside else "")
     parts = {
         "roof points used": used,
         "ground points used": terrain,
-        "on no footprint": n_roof - used - city.made.n_repeated,
+        nowhere: n_roof - used - city.made.n_repeated,
         "repeated in another file": city.made.n_repeated,
         "outside the city": sum(d.n_outside for d in city.scan.decoded) + n_ground - terrain,
         "noise": n_noise,
         "other classes": int(classes.sum()) - n_roof - n_ground - n_noise,
+        "in a file set aside": sum(
+            header.n_points
+            for header, part in zip(city.inputs.headers, city.scan.parts, strict=True)
+            if not part.result.sha256
+        ),
     }
     return Balance("points", sum(header.n_points for header in city.inputs.headers), parts)
 
@@ -273,10 +314,11 @@ def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
     )
 
 
-def _class_counts(classes: IntArray) -> dict[str, int]:
-    return {
-        f"class {number}": int(classes[number]) for number in np.flatnonzero(classes).tolist()
-    }
+def _point_counts(decoded: Decoded) -> dict[str, int]:
+    """All points of a cloud, those of each class in the city, those outside."""
+    there = {f"class {k}": int(decoded.classes[k]) for k in np.flatnonzero(decoded.classes)}
+    counts = {"points": int(decoded.classes.sum()) + decoded.n_outside, **there}
+    return counts | ({"outside the city": decoded.n_outside} if decoded.n_outside else {})
 
 
 def _json(value: Any) -> bytes:

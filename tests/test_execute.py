@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import faulthandler
 import json
 import os
 import signal
@@ -17,7 +19,7 @@ import pytest
 
 from cimkit import execute
 from cimkit.errors import FormatError, WorkerError
-from cimkit.execute import Clock, Workers, started
+from cimkit.execute import Clock, Limits, Workers, started
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,6 +90,43 @@ def burn(seconds):
         pass
 
 
+def spin():
+    while True:
+        pass
+
+
+DEATHS = {
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "crashed": lambda: ctypes.string_at(0),
+    "left": lambda: os._exit(3),
+    "out of memory": lambda: bytearray(1 << 60),
+    "asleep": lambda: time.sleep(3600),
+    "spinning": spin,
+}
+"""Ways in which a worker does not come back."""
+
+
+def die_of(task):
+    how, value = task
+    if how:
+        faulthandler.disable()
+        DEATHS[how]()
+    return value
+
+
+def panic(_):
+    """Native code of Rust raises something that is no Exception and that cannot be sent."""
+
+    class PanicException(BaseException):
+        pass
+
+    raise PanicException("mid > len")
+
+
+def allocate(n_bytes):
+    return len(bytearray(n_bytes))
+
+
 class Watched(Mapping[str, str]):
     """Tasks that know which of them were looked at."""
 
@@ -136,6 +175,66 @@ def test_a_task_that_always_kills_is_named():
     with started(2) as workers, pytest.raises(WorkerError, match="work block 2") as caught:
         list(workers.run("work", die_always, tasks))
     assert caught.value.exit_code == 5
+
+
+SHORT = Limits(1.0, 20.0, 1 << 40)
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("how", [how for how in DEATHS if how != "asleep"])
+def test_poison_is_named_and_the_rest_is_done(how, place):
+    tasks = {f"block {k}": (how if k == place else "", k) for k in range(5)}
+    aside: dict[str, Exception] = {}
+    with started(2) as workers:
+        found = workers.run("work", die_of, tasks, limits=lambda task: SHORT, set_aside=aside)
+        assert list(found) == [None if k == place else k for k in range(5)]
+    assert list(aside) == [f"block {place}"]
+    error = aside[f"block {place}"]
+    assert isinstance(error, WorkerError)
+    assert error.task == f"work block {place}"
+    words = {
+        "asleep": "longer",
+        "spinning": "longer",
+        "killed": "memory has run out",
+        "crashed": "crashed",
+    }
+    assert words.get(how, "") in str(error)
+
+
+def test_a_task_that_waits_forever_is_ended():
+    limits = Limits(60.0, 1.0, 1 << 40)
+    with started(1) as workers, pytest.raises(WorkerError, match="longer than it may"):
+        list(workers.run("work", die_of, {"a": ("asleep", 0)}, limits=lambda task: limits))
+
+
+def test_a_panic_of_native_code_is_an_error_in_words():
+    with started(1) as workers, pytest.raises(RuntimeError, match="PanicException: mid > len"):
+        list(workers.run("work", panic, {"a": 0}))
+
+
+def test_what_is_no_fault_of_the_task_is_not_set_aside():
+    aside: dict[str, Exception] = {}
+    with started(1) as workers, pytest.raises(FormatError):
+        list(workers.run("read", fail, {"a": "a.laz"}, set_aside=aside))
+    with started(1) as workers:
+        found = workers.run(
+            "read", fail, {"a": "a.laz"}, set_aside=aside, forgiven=(FormatError,)
+        )
+        assert list(found) == [None]
+    assert list(aside) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS keeps no limit on address space")
+def test_a_task_cannot_take_more_memory_than_it_may():
+    limits = Limits(60.0, 600.0, 200_000_000)
+    with started(1) as workers:
+        tasks = {"a": 50_000_000, "b": 1_000_000_000}
+        aside: dict[str, Exception] = {}
+        found = workers.run(
+            "work", allocate, tasks, limits=lambda task: limits, set_aside=aside
+        )
+        assert list(found) == [50_000_000, None]
+        assert list(workers.run("free", allocate, {"c": 1_000_000_000})) == [1_000_000_000]
 
 
 def test_after_a_task_that_always_kills_the_workers_are_still_of_use():
@@ -203,7 +302,7 @@ def test_cpu_of_the_workers_is_booked_on_their_phase():
         list(workers.run("burn", burn, {"a": 0.3, "b": 0.3}))
         list(workers.run("rest", time.sleep, {"a": 0.3}))
         clock.lap("all")
-        facts = json.loads(clock.as_json(workers.n, 500.0, workers.cpu_s))
+        facts = json.loads(clock.as_json(workers, 500.0, {"tiles": {"made": 2, "reused": 1}}))
     assert facts["workers_cpu_s"]["burn"] >= 0.6
     assert facts["workers_cpu_s"]["rest"] < facts["workers_cpu_s"]["burn"]
     assert facts["phases"]["all"]["own_cpu_s"] < facts["workers_cpu_s"]["burn"]

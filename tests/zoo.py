@@ -86,10 +86,38 @@ ZOO: dict[str, Case] = {
             BIG, [[(5, 5), (5, 10), (10, 10), (10, 5)], [(10, 5), (10, 10), (15, 10), (15, 5)]]
         ),
         (850.0,),
-        ("RING_SELF_CROSS",),
+        ("HOLE_MERGED",),
+    ),
+    "two_holes_overlap": Case(
+        Polygon(
+            BIG, [[(5, 5), (5, 10), (10, 10), (10, 5)], [(8, 5), (8, 10), (15, 10), (15, 5)]]
+        ),
+        (850.0,),
+        ("HOLE_MERGED",),
+    ),
+    "hole_in_a_hole": Case(
+        Polygon(
+            BIG, [[(5, 5), (5, 15), (15, 15), (15, 5)], [(8, 8), (8, 12), (12, 12), (12, 8)]]
+        ),
+        (800.0,),
+        ("HOLE_MERGED",),
+    ),
+    "hole_twice": Case(Polygon(SQUARE, [COURT, COURT]), (91.0,), ("HOLE_MERGED",)),
+    "hole_shares_edge_with_shell": Case(
+        Polygon(BIG, [[(0, 5), (0, 10), (5, 10), (5, 5)]]), (875.0,), ("HOLE_MERGED",)
     ),
     "hole_outside_shell": Case(
-        Polygon(SQUARE, [[(20, 20), (20, 25), (25, 25), (25, 20)]]), (), ("RING_SELF_CROSS",)
+        Polygon(SQUARE, [[(20, 20), (20, 25), (25, 25), (25, 20)]]), (100.0,), ("HOLE_OUTSIDE",)
+    ),
+    "hole_reaches_over_the_shell_a_little": Case(
+        Polygon(BIG, [[(-0.2, 5), (-0.2, 10), (5, 10), (5, 5)]]), (875.0,), ("HOLE_CROSSES",)
+    ),
+    "hole_reaches_over_the_shell": Case(
+        Polygon(SQUARE, [[(5, 5), (5, 8), (15, 8), (15, 5)]]), (), ("HOLE_CROSSES",)
+    ),
+    "hole_is_the_shell": Case(Polygon(SQUARE, [SQUARE]), (), ("AREA_ZERO",)),
+    "hole_cuts_the_shell_in_two": Case(
+        Polygon(SQUARE, [[(4, 0), (4, 10), (6, 10), (6, 0)]]), (), ("RING_SELF_CROSS",)
     ),
     "bow_tie": Case(Polygon([(0, 0), (9, 9), (9, 0), (0, 9)]), (), ("RING_SELF_CROSS",)),
     "asymmetric_bow_tie": Case(
@@ -121,6 +149,13 @@ ZOO: dict[str, Case] = {
     "notch_of_two_centimetres_is_kept": Case(
         Polygon([(0, 0), (10, 0), (10, 10), (5, 10), (5, 9), (4.98, 10), (0, 10)]), (99.99,)
     ),
+    "spike_in_steps": Case(
+        Polygon(
+            [(0, 0), (10, 0), (10, 10), (5, 10), (5, 20), (6, 30), (5, 20), (5, 10), (0, 10)]
+        ),
+        (100.0,),
+        ("RING_CLEANED",),
+    ),
     "duplicate_vertex": Case(
         Polygon([(0, 0), (10, 0), (10, 0), (10, 10), (10, 10), (0, 10)]),
         (100.0,),
@@ -136,6 +171,9 @@ ZOO: dict[str, Case] = {
     ),
     "collapsed_hole": Case(
         Polygon(SQUARE, [[(2, 2), (5, 2), (4, 2)]]), (100.0,), ("RING_CLEANED",)
+    ),
+    "line_there_and_back": Case(
+        Polygon([(0, 0), (5, 1), (9, 7), (12, 3), (9, 7), (5, 1)]), (), ("AREA_ZERO",)
     ),
     "zero_area": Case(Polygon([(0, 0), (10, 0), (5, 0)]), (), ("AREA_ZERO",)),
     "one_place": Case(Polygon([(1, 1), (1, 1), (1, 1)]), (), ("AREA_ZERO",)),
@@ -165,3 +203,14 @@ ZOO: dict[str, Case] = {
         ("GEOM_TYPE_SKIPPED",),
     ),
 }
+
+
+def sound_shapes() -> dict[str, list[Polygon]]:
+    """Valid polygons with area of the zoo: what a kernel may get, clean or not."""
+    sound = {}
+    for name, case in ZOO.items():
+        parts = [] if case.geometry is None else shapely.get_parts(case.geometry).tolist()
+        finite = all(np.isfinite(shapely.get_coordinates(p)).all() for p in parts)
+        if parts and finite and all(p.area > 0 and p.is_valid for p in parts):
+            sound[name] = [shapely.force_2d(p) for p in parts if p.geom_type == "Polygon"]
+    return sound

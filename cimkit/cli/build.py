@@ -162,6 +162,8 @@ def run(
 def show(city: City, out: Path, register: str) -> None:
     """Print the counts of a city, an example of each issue code, what to open and keep."""
     print(plain(f"{out}: {_counts(city.counts)}"))
+    if note := _resumed(city.run):
+        print(plain(note))
     print(f"codes: {_counts(city.manifest['outputs']['codes'])}")
     of_code: dict[str, list[Issue]] = {}
     for issue in city.issues:
@@ -172,6 +174,15 @@ def show(city: City, out: Path, register: str) -> None:
     for name, program in PRODUCTS.items():
         print(plain(f"open {out / name} {program}"))
     print(plain(f"keep {register}: the codes live there"))
+
+
+def _resumed(run: Mapping[str, Any]) -> str:
+    """What was taken over from a build that had not ended; "" if nothing was."""
+    parts = run.get("parts", {}).values()
+    reused, made = sum(p["reused"] for p in parts), sum(p["made"] for p in parts)
+    whose = f" by {run['abandoned_by']}" if run.get("abandoned_by") else ""
+    taken = f"went on from a build left unfinished{whose}: {reused:,} of {made:,} parts stood"
+    return taken if reused or whose else ""
 
 
 def _counts(counts: Mapping[str, int]) -> str:

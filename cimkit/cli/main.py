@@ -10,6 +10,7 @@ import typer
 
 from cimkit.cli.build import build
 from cimkit.cli.check import check
+from cimkit.cli.code import app as code
 from cimkit.cli.demo import demo
 from cimkit.cli.info import info
 from cimkit.cli.sample import sample
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 for command in (demo, info, build, check, sample):
     app.command()(explained()(command))
+app.add_typer(code)
 
 
 @app.callback()

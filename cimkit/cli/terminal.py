@@ -32,8 +32,9 @@ def explained() -> Iterator[None]:
     except CimkitError as error:
         complain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _say("interrupted; no city was left half written")
+        _say_notes(error)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_PIPE)
@@ -53,6 +54,13 @@ def complain(error: Exception) -> None:
     if "--debug" in sys.argv:
         traceback.print_exception(error)
     _say(f"{type(error).__name__}: {error}")
+    _say_notes(error)
+
+
+def _say_notes(error: BaseException) -> None:
+    """What is worth knowing besides, such as what was kept of a build."""
+    for note in getattr(error, "__notes__", ()):
+        _say(note)
 
 
 def plain(text: str) -> str:

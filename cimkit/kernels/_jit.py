@@ -37,6 +37,9 @@ os.environ.setdefault("NUMBA_CACHE_DIR", _cache_folder())
 
 import numba  # noqa: E402  (it reads the variable when it is imported)
 
+JIT = not numba.config.DISABLE_JIT
+"""Off where the environment says so, to see the lines of a kernel run as plain Python."""
+
 
 def kernel(function: Function) -> Function:
     """Compile for one thread, without the interpreter lock."""

@@ -107,41 +107,77 @@ def _pairs(
 
 @helper
 def distance_within(
-    x: float, y: float, footprint: int, reach: float, grid: FootprintGrid
+    x: float,
+    y: float,
+    reach: float,
+    row: int,
+    first: int,
+    last: int,
+    slab_edge_offsets: IntArray,
+    slab_edge: IntArray,
+    edges: FloatArray,
 ) -> float:
-    """Distance of a shifted point to a footprint; any larger number if it is beyond `reach`."""
-    row = cell_index(y, grid.y0, grid.inverse, grid.rows) - grid.first_row[footprint]
-    slab = grid.slab_offsets[footprint] + row
-    if row >= 0 and slab < grid.slab_offsets[footprint + 1] and covered_by(x, y, slab, grid):
+    """Distance of a shifted point to a footprint; any larger number if it is beyond `reach`.
+
+    `row` is the slab in which the point lies, `first` to `last` are those in reach; where the
+    footprint has no such slab, `row` is -1 or `first` above `last`.
+    """
+    if row >= 0 and covered_by(
+        x, y, slab_edge_offsets[row], slab_edge_offsets[row + 1], slab_edge, edges
+    ):
         return 0.0
-    return _distance_to_boundary(x, y, footprint, reach, grid)
+    if first > last:
+        return np.inf
+    start, end = slab_edge_offsets[first], slab_edge_offsets[last + 1]
+    return distance_to_edges(x, y, reach, start, end, slab_edge, edges)
 
 
 @helper
-def _distance_to_boundary(
-    x: float, y: float, footprint: int, reach: float, grid: FootprintGrid
+def distance_to_edges(
+    x: float,
+    y: float,
+    reach: float,
+    start: int,
+    end: int,
+    slab_edge: IntArray,
+    edges: FloatArray,
 ) -> float:
-    """Measure the same from the inside as well."""
-    reach += TOLERANCE * grid.cell
-    south, north = cell_range(y - reach, y + reach, grid.y0, grid.inverse, grid.rows)
-    shift = grid.slab_offsets[footprint] - grid.first_row[footprint]
-    first = max(south + shift, grid.slab_offsets[footprint])
-    last = min(north + shift, grid.slab_offsets[footprint + 1] - 1)
+    """Distance to the nearest of the edges from `start` to `end` - 1 that is within reach."""
     least = np.inf
-    if first <= last:
-        for k in range(grid.slab_edge_offsets[first], grid.slab_edge_offsets[last + 1]):
-            e = grid.slab_edge[k]
-            ax, bx = grid.edges[e, 0] - x, grid.edges[e, 2] - x
-            if (ax > reach and bx > reach) or (ax < -reach and bx < -reach):
-                continue
-            ay = grid.edges[e, 1] - y
-            dx, dy = grid.edges[e, 2] - grid.edges[e, 0], grid.edges[e, 3] - grid.edges[e, 1]
-            length = dx * dx + dy * dy
-            if length > 0.0:
-                t = min(max(-(ax * dx + ay * dy) / length, 0.0), 1.0)
-                ax, ay = ax + t * dx, ay + t * dy
-            least = min(least, ax * ax + ay * ay)
+    for k in range(start, end):
+        e = slab_edge[k]
+        ax, bx = edges[e, 0] - x, edges[e, 2] - x
+        if (ax > reach and bx > reach) or (ax < -reach and bx < -reach):
+            continue
+        ay = edges[e, 1] - y
+        dx, dy = edges[e, 2] - edges[e, 0], edges[e, 3] - edges[e, 1]
+        length = dx * dx + dy * dy
+        if length > 0.0:
+            t = min(max(-(ax * dx + ay * dy) / length, 0.0), 1.0)
+            ax, ay = ax + t * dx, ay + t * dy
+        least = min(least, ax * ax + ay * ay)
     return float(np.sqrt(least))
+
+
+@helper
+def slabs_in_reach(
+    y: float,
+    reach: float,
+    y0: float,
+    inverse: float,
+    rows: int,
+    base: int,
+    bottom: int,
+    top: int,
+) -> tuple[int, int, int]:
+    """Slab of a shifted height or -1, first and last slab in reach.
+
+    `bottom` to `top` - 1 are the slabs of the footprint, `base` would be that of grid row 0.
+    """
+    row = cell_index(y, y0, inverse, rows)
+    south, north = cell_range(y - reach, y + reach, y0, inverse, rows)
+    slab = base + row if row >= 0 and bottom <= base + row < top else -1
+    return slab, max(base + south, bottom), min(base + north, top - 1)
 
 
 @kernel
@@ -155,9 +191,23 @@ def measure_pairs(
 ) -> FloatArray:
     """Distance of each pair of point and footprint."""
     distance = np.empty(len(point))
+    slabs, lowest = grid.slab_offsets, grid.first_row
+    bounds, slab_edge, edges = grid.slab_edge_offsets, grid.slab_edge, grid.edges
+    reach += TOLERANCE * grid.cell
     for k in range(len(point)):
+        f = footprint[k]
         px, py = x[point[k]] - grid.shift_x, y[point[k]] - grid.shift_y
-        distance[k] = distance_within(px, py, footprint[k], reach, grid)
+        row, first, last = slabs_in_reach(
+            py,
+            reach,
+            grid.y0,
+            grid.inverse,
+            grid.rows,
+            slabs[f] - lowest[f],
+            slabs[f],
+            slabs[f + 1],
+        )
+        distance[k] = distance_within(px, py, reach, row, first, last, bounds, slab_edge, edges)
     return distance
 
 
@@ -167,11 +217,22 @@ def _measure_depth(
 ) -> FloatArray:
     """Distance to the boundary, searched in rows that double until it is found."""
     depth = np.empty(len(x))
+    slabs, lowest = grid.slab_offsets, grid.first_row
+    bounds, slab_edge, edges = grid.slab_edge_offsets, grid.slab_edge, grid.edges
     for i in range(len(x)):
+        f = footprint[i]
         px, py = x[i] - grid.shift_x, y[i] - grid.shift_y
-        reach = grid.cell
-        depth[i] = _distance_to_boundary(px, py, footprint[i], reach, grid)
+        reach = 0.5 * grid.cell
+        depth[i] = np.inf
         while depth[i] > reach:
             reach *= 2.0
-            depth[i] = _distance_to_boundary(px, py, footprint[i], reach, grid)
+            wide = reach + TOLERANCE * grid.cell
+            base = slabs[f] - lowest[f]
+            _, first, last = slabs_in_reach(
+                py, wide, grid.y0, grid.inverse, grid.rows, base, slabs[f], slabs[f + 1]
+            )
+            if first <= last:
+                depth[i] = distance_to_edges(
+                    px, py, wide, bounds[first], bounds[last + 1], slab_edge, edges
+                )
     return depth

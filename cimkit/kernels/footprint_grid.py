@@ -22,6 +22,8 @@ from cimkit.errors import ParameterError
 from cimkit.kernels._jit import helper, kernel
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cimkit.tables import Footprints
     from cimkit.tables._columns import ByteArray, FloatArray, IntArray
 
@@ -32,6 +34,9 @@ TOLERANCE = 1e-6
 """Cells. A coordinate of `GRID_SIZE_MAX` cells needs 24 of 53 bits: rounding is below 1e-8."""
 
 INSIDE, TOUCHED = 1, 2
+
+NOBODY, UNDECIDED = -1, -2
+"""Answers of a cell that are not a footprint: none covers any of it; each point is asked."""
 
 
 class FootprintGrid(NamedTuple):
@@ -50,6 +55,9 @@ class FootprintGrid(NamedTuple):
     entry_footprint, entry_slab : int64 array, shape (n_entries,)
         A footprint of the cell, by rising area, then row; the slab with its edges, or -1 where
         it covers the whole cell.
+    answer : int32 array, shape (rows + 2, columns + 2)
+        Of each cell, within a rim of empty ones: the first footprint, if it covers the whole
+        cell; else `UNDECIDED`; `NOBODY` without entries.
     first_row : int64 array, shape (n,)
         Lowest grid row of each footprint.
     slab_offsets : int64 array, shape (n + 1,)
@@ -73,6 +81,7 @@ class FootprintGrid(NamedTuple):
     cell_offsets: IntArray
     entry_footprint: IntArray
     entry_slab: IntArray
+    answer: NDArray[np.int32]
     first_row: IntArray
     slab_offsets: IntArray
     slab_edge_offsets: IntArray
@@ -134,8 +143,9 @@ def build_grid(
     cells = _list_footprints_of_cells(
         edges, edge_offsets, order, x0, y0, cell, inverse, columns, rows, *slabs
     )
+    answer = _answer_cells(*cells, columns, rows)
     return FootprintGrid(
-        shift_x, shift_y, x0, y0, cell, inverse, columns, rows, *cells, *slabs, edges
+        shift_x, shift_y, x0, y0, cell, inverse, columns, rows, *cells, answer, *slabs, edges
     )
 
 
@@ -268,6 +278,26 @@ def _list_footprints_of_cells(
                             entry_slab[place[c]] = s if state[column] == TOUCHED else -1
                         place[c] += 1
     return with_zero(place), entry_footprint, entry_slab
+
+
+@kernel
+def _answer_cells(
+    cell_offsets: IntArray,
+    entry_footprint: IntArray,
+    entry_slab: IntArray,
+    columns: int,
+    rows: int,
+) -> NDArray[np.int32]:
+    """What each cell says of all its points."""
+    answer = np.full((rows + 2, columns + 2), NOBODY, np.int32)
+    for row in range(rows):
+        for column in range(columns):
+            c = row * columns + column
+            k = cell_offsets[c]
+            if k < cell_offsets[c + 1]:
+                whole = entry_slab[k] < 0
+                answer[row + 1, column + 1] = entry_footprint[k] if whole else UNDECIDED
+    return answer
 
 
 @helper

@@ -9,6 +9,7 @@ import numpy as np
 
 from cimkit.errors import TableError
 from cimkit.kernels._jit import kernel
+from cimkit.limits import ROWS_MAX
 from cimkit.tables._columns import FloatArray, IntArray, floats, integers, offsets
 
 
@@ -31,7 +32,7 @@ def group_rows(group: IntArray, n_groups: int) -> tuple[IntArray, IntArray]:
     Raises
     ------
     TableError
-        If a group is outside -1 … n_groups - 1.
+        If a group is outside -1 … n_groups - 1, or `n_groups` outside 0 … `ROWS_MAX`.
 
     Examples
     --------
@@ -39,6 +40,8 @@ def group_rows(group: IntArray, n_groups: int) -> tuple[IntArray, IntArray]:
     (array([2, 0, 3]), array([0, 1, 3]))
     """
     group = integers("group", group)
+    if not 0 <= n_groups <= ROWS_MAX:
+        raise TableError(f"groups: 0 to {ROWS_MAX:,}, not {n_groups:,}")
     if len(group) and not -1 <= group.min() <= group.max() < n_groups:
         raise TableError(f"group: must lie in [-1, {n_groups - 1}]")
     return _group_rows(group, n_groups)

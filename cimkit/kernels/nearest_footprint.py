@@ -17,7 +17,7 @@ import numpy as np
 
 from cimkit.errors import ParameterError
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.footprint_distance import distance_within, measure_pairs
+from cimkit.kernels.footprint_distance import distance_within, measure_pairs, slabs_in_reach
 from cimkit.kernels.footprint_grid import (
     TOLERANCE,
     FootprintGrid,
@@ -215,17 +215,32 @@ def _list_near(
             n += cell_offsets[base + east + 1] - cell_offsets[base + west]
     found = np.empty(n, np.int64)
     ends = np.zeros(len(boxes), np.int64)
+    slabs, lowest = grid.slab_offsets, grid.first_row
+    bounds, slab_edge, edges = grid.slab_edge_offsets, grid.slab_edge, grid.edges
+    wide = reach + half
     n = 0
     for f in range(len(boxes)):
         west, east, south, north = _window(boxes[f], reach, grid)
         for row in range(south, north + 1):
             center_y = grid.y0 + (row + 0.5) * grid.cell
+            own, first, last = slabs_in_reach(  # of the centres, so of all points in the row
+                center_y,
+                wide,
+                grid.y0,
+                grid.inverse,
+                grid.rows,
+                slabs[f] - lowest[f],
+                slabs[f],
+                slabs[f + 1],
+            )
             for column in range(west, east + 1):
                 c = row * grid.columns + column
                 if cell_offsets[c] == cell_offsets[c + 1]:
                     continue
                 center_x = grid.x0 + (column + 0.5) * grid.cell
-                gap = distance_within(center_x, center_y, f, radius + half, grid)
+                gap = distance_within(
+                    center_x, center_y, wide, own, first, last, bounds, slab_edge, edges
+                )
                 if gap > radius + half:
                     continue
                 for k in range(cell_offsets[c], cell_offsets[c + 1]):
@@ -233,7 +248,10 @@ def _list_near(
                     px, py = x[i] - grid.shift_x, y[i] - grid.shift_y
                     if (
                         gap + half <= radius
-                        or distance_within(px, py, f, radius, grid) <= radius
+                        or distance_within(
+                            px, py, reach, own, first, last, bounds, slab_edge, edges
+                        )
+                        <= radius
                     ):
                         found[n] = i
                         n += 1

@@ -147,6 +147,7 @@ def read_addresses(
         texts("building_ref", given.buildings),
         given.rows,
         crs,
+        source_crs or given.stated_crs or crs,
     )
     return addresses, issues + notes
 

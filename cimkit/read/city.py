@@ -48,6 +48,15 @@ class City:
         """Working CRS of the build."""
         return str(self.manifest["parameters"]["crs"])
 
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """Times, workers and memory of the build that made it; empty if nobody kept them."""
+        try:
+            text = (self.path / "run.json").read_text(encoding="utf-8")
+            return dict(json.loads(text))
+        except (FileNotFoundError, ValueError):
+            return {}
+
     @property
     def counts(self) -> dict[str, int]:
         """Buildings, addresses, links and so on, as the manifest states them."""
@@ -61,6 +70,7 @@ class City:
             self._layer("buildings").geometry.to_numpy(),
             floors=self._layer("buildings")["floors"],
             crs=self.crs,
+            label=self._layer("buildings")["label"].fillna(""),
         )
 
     @cached_property
@@ -89,25 +99,11 @@ class City:
     @cached_property
     def links(self) -> Links:
         """Pairs of building and address, and the addresses without one."""
-        pairs, without = (
-            self._layer("links"),
-            pd.DataFrame(columns=["address_id", "link_reason"]),
-        )
+        without = pd.DataFrame(columns=["address_id", "reason"])
         if self.counts["addresses"]:
-            addresses = self._layer("addresses")
+            addresses = self._layer("addresses").rename(columns={"link_reason": "reason"})
             without = addresses[addresses["link_state"] == "unlinked"]
-        return Links(
-            pairs["building_id"],
-            pairs["address_id"],
-            pairs["rule"],
-            pairs["confidence"],
-            pairs["distance_m"],
-            pairs["inside"],
-            pairs["n_candidates"],
-            pairs["primary"],
-            without["address_id"],
-            without["link_reason"],
-        )
+        return Links.from_pandas(self._layer("links"), without)
 
     @cached_property
     def issues(self) -> list[Issue]:

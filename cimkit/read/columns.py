@@ -25,6 +25,10 @@ ALIASES = {
         "floors", "floor", "num_floors", "地上层数", "层数", "楼层数", "jzcs", "cs", "lc",
         "building_levels", "building:levels",
     ),
+    "label": (
+        "label", "幢号", "楼栋号", "栋号", "楼号", "楼栋名称", "建筑名称", "建筑物名称", "名称",
+        "楼名", "jzwmc", "name",
+    ),
     "address id": (
         "address_id", "addressid", "addr_id", "地址编码", "地址id", "dzbm", "标准地址编码",
         "编号", "bh", "gml_id", "osm_id", "id",

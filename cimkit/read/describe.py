@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cimkit.tables._columns import FloatArray
 
-FOOTPRINT_ROLES = ("building id", "height", "floors")
+FOOTPRINT_ROLES = ("building id", "height", "floors", "label")
 ADDRESS_ROLES = ("address id", "address text", "building")
 
 

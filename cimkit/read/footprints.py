@@ -41,6 +41,7 @@ def read_footprints(
     id_field: str = AUTO,
     height_field: str = AUTO,
     floors_field: str = AUTO,
+    label_field: str = AUTO,
     crs: str,
     source_crs: str = "",
     encoding: str = "",
@@ -54,7 +55,7 @@ def read_footprints(
         geodatabase (.gdb).
     layer : str
         Needed where several layers hold polygons.
-    id_field, height_field, floors_field : str
+    id_field, height_field, floors_field, label_field : str
         Columns; "auto" finds them by usual names (`cimkit.read.columns.ALIASES`), "" switches
         them off. Of several columns with usual names the first is taken; of identifiers the
         first that identifies.
@@ -90,6 +91,7 @@ def read_footprints(
         "building id": find_columns(names, id_field, "building id", path),
         "height": find_columns(names, height_field, "height", path),
         "floors": find_columns(names, floors_field, "floors", path),
+        "label": find_columns(names, label_field, "label", path)[:1],
     }
     wanted = list(dict.fromkeys(name for chosen in columns.values() for name in chosen))
     geometry, values, remarks = read_layer(found, wanted)
@@ -102,6 +104,9 @@ def read_footprints(
     for role, limit in (("height", HEIGHT_MAX), ("floors", FLOORS_MAX)):
         attributes[role], notes = _positive(values, columns[role], len(geometry), role, limit)
         issues += notes
+    labels = tidy_identifiers(
+        values[columns["label"][0]] if columns["label"] else [None] * len(geometry)
+    )
     geometry, outside, notes = _into(target, geometry, found, path, source_crs)
     issues += notes
     rows = np.flatnonzero(~outside)
@@ -122,6 +127,7 @@ def read_footprints(
         rows,
         has_ids,
         crs,
+        labels[rows],
     )
     return raw, issues
 

@@ -1,31 +1,34 @@
 """What a LAS or LAZ header says, held against the file before any decoder sees it.
 
 LAS has no checksum and decoders believe the header: a lying point count loses points without a
-word, a lying chunk table aborts the process. The checks here read at most 64 KB, allocate
-nothing from a number in the file, and need no native code.
+word, a lying chunk table aborts the process. The checks here read at most 64 KB, and 100 bytes
+of each chunk, allocate nothing from a number in the file, and need no native code.
 
-Byte positions: LAS 1.4 R15 specification, tables 3 and 4; LASzip chunk table as in its own
-record (user id ``laszip encoded``, record 22204).
+Byte positions: LAS 1.4 R15 specification, tables 3 and 4.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
 from cimkit.errors import FormatError
 from cimkit.limits import LAS_HEADER_BYTES, LAS_VLRS_MAX
+from cimkit.read.laz_chunks import (
+    Refuse,
+    check_chunk_count,
+    check_laszip_record,
+    find_chunk_table,
+    walk_layers,
+)
 
 _RECORD_BYTES = (20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67)
 """Smallest record of each point format 0-10."""
 
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
 """Header size of each minor version."""
-
-Refuse = Callable[..., NoReturn]
 
 _COPY_AGAIN = "Copy the file again from its source, or leave it out."
 
@@ -44,6 +47,11 @@ class LasHeader(NamedTuple):
         Of x, y and z.
     low, high : tuple of float
         Corners of the box of all points, metres (x, y, z).
+    by_return : tuple of int
+        Points of the first, second, ... return; all 0 where the file does not say.
+    n_chunks : int
+        Entries of the chunk table of a LAZ file with chunks of one size, which begins where
+        they end; else 0.
     compressed : bool
     size_bytes : int
     unit : tuple of float
@@ -58,6 +66,8 @@ class LasHeader(NamedTuple):
     offset: tuple[float, float, float]
     low: tuple[float, float, float]
     high: tuple[float, float, float]
+    by_return: tuple[int, ...]
+    n_chunks: int
     compressed: bool
     size_bytes: int
     unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -119,7 +129,8 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
         refuse(f"point format {kind} cannot have records of {record} bytes")
     if n_vlrs > LAS_VLRS_MAX or n_vlrs * 54 > points_at - header_size:
         refuse(f"promises {n_vlrs:,} variable length records where none fit")
-    count = _check_counts(head, minor, refuse)
+    count, by_return = _check_counts(head, minor, refuse)
+    end = _check_extended_records(head, minor, points_at, size, refuse)
     numbers = struct.unpack_from("<12d", head, 131)
     scale, offset, box = numbers[:3], numbers[3:6], numbers[6:]
     if not all(math.isfinite(value) for value in numbers):
@@ -129,68 +140,83 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     high, low = box[0::2], box[1::2]
     if count and any(a > b for a, b in zip(low, high, strict=True)):
         refuse("minimum above maximum in the bounds")
-    chunk_size = _chunk_size(head, header_size, n_vlrs, points_at, refuse)
+    laszip = _find_laszip_record(file, header_size, n_vlrs, points_at, refuse)
+    n_chunks = chunk_size = 0
     if compressed:
-        _check_chunks(file, points_at, size, count, chunk_size, refuse)
-    elif count * record > size - points_at:
-        refuse(
-            f"promises {count:,} points, the file holds {(size - points_at) // record:,} "
-            "whole records",
-            "points",
-        )
+        chunk_size = check_laszip_record(laszip, record, refuse)
+        table_at, n_chunks = find_chunk_table(file, points_at, size, refuse)
+        check_chunk_count(n_chunks, count, chunk_size, size - table_at, refuse)
+        if kind >= 6:
+            walk_layers(file, kind, record, (points_at, table_at), (count, n_chunks), refuse)
+    else:
+        _check_records(count, record, points_at, end, refuse)
+    version = f"{major}.{minor}"
     return LasHeader(
-        path, f"{major}.{minor}", kind, count, scale, offset, low, high, compressed, size
+        path,
+        version,
+        kind,
+        count,
+        scale,
+        offset,
+        low,
+        high,
+        by_return,
+        n_chunks if chunk_size else 0,
+        compressed,
+        size,
     )
 
 
-def _check_counts(head: bytes, minor: int, refuse: Refuse) -> int:
-    """Number of points; the counts by return must not contradict it."""
+def _check_counts(head: bytes, minor: int, refuse: Refuse) -> tuple[int, tuple[int, ...]]:
+    """Number of points, in all and by return; the two must not contradict each other."""
     count = struct.unpack_from("<I", head, 107)[0]
-    by_return = sum(struct.unpack_from("<5I", head, 111))
+    by_return = struct.unpack_from("<5I", head, 111)
     if minor == 4 and len(head) >= 375:
         count = struct.unpack_from("<Q", head, 247)[0]
-        by_return = sum(struct.unpack_from("<15Q", head, 255))
-        if by_return not in (0, count):
-            refuse(f"promises {count:,} points, but {by_return:,} by return")
-    elif by_return > count:  # before 1.4 only the returns 1-5 are counted
-        refuse(f"promises {count:,} points, but {by_return:,} by return")
-    return int(count)
+        by_return = struct.unpack_from("<15Q", head, 255)
+    total = sum(by_return)
+    # Before 1.4 only the returns 1-5 are counted.
+    if total > count or (minor == 4 and total not in (0, count)):
+        refuse(f"promises {count:,} points, but {total:,} by return")
+    return int(count), by_return
 
 
-def _chunk_size(head: bytes, start: int, n_vlrs: int, points_at: int, refuse: Refuse) -> int:
-    """Points of one LASzip chunk; 0 where the file does not say or chunks vary."""
-    at, size = start, 0
+def _find_laszip_record(
+    file: BinaryIO, start: int, n_vlrs: int, points_at: int, refuse: Refuse
+) -> bytes:
+    """What the variable length record of LASzip holds, b"" without one; all must fit."""
+    at, found = start, b""
     for number in range(n_vlrs):
-        if at + 54 > min(len(head), points_at):
-            break
-        user, record, length = struct.unpack_from("<2x16sHH", head, at)
+        file.seek(at)
+        user, record, length = struct.unpack("<2x16sHH32x", file.read(54).ljust(54, b"\0"))
         if at + 54 + length > points_at:
             refuse(f"variable length record {number} reaches into the points")
-        is_laszip = user.rstrip(b"\0") == b"laszip encoded" and record == 22204
-        if is_laszip and at + 70 <= len(head):
-            size = struct.unpack_from("<I", head, at + 54 + 12)[0]
+        if user.rstrip(b"\0") == b"laszip encoded" and record == 22204:
+            found = file.read(length)
         at += 54 + length
-    return 0 if size == 0xFFFFFFFF else size
+    return found
 
 
-def _check_chunks(
-    file: BinaryIO, points_at: int, size: int, count: int, chunk_size: int, refuse: Refuse
-) -> None:
-    """The chunk table must lie in the file and hold the chunks that the points need."""
-    file.seek(points_at)
-    first = file.read(8)
-    table_at = struct.unpack("<q", first)[0] if len(first) == 8 else 0
-    if table_at == -1:
-        file.seek(max(size - 8, 0))
-        table_at = struct.unpack("<q", file.read(8))[0]
-    if not points_at + 8 <= table_at <= size - 8:
-        refuse("its chunk table lies outside the file: it is cut off", "points")
-    file.seek(table_at)
-    n_chunks = struct.unpack("<4xI", file.read(8))[0]
-    expected = -(-count // chunk_size) if chunk_size else n_chunks
-    if count == 0:
-        expected = min(n_chunks, 1)  # some writers end an empty file with an empty chunk
-    if n_chunks > size - table_at + 1 or n_chunks != expected:
-        refuse(
-            f"promises {count:,} points, its {n_chunks:,} chunks hold another number", "points"
-        )
+def _check_extended_records(
+    head: bytes, minor: int, points_at: int, size: int, refuse: Refuse
+) -> int:
+    """Where the points of a LAS file end at the latest; what follows them must fit."""
+    end = size
+    if minor >= 3:
+        waveform_at = struct.unpack_from("<Q", head, 227)[0]
+        if points_at <= waveform_at < size:
+            end = waveform_at
+    if minor == 4:
+        at, n_records = struct.unpack_from("<QI", head, 235)
+        if n_records and not points_at <= at <= size - 60 * n_records:
+            refuse(f"promises {n_records:,} extended records where none fit")
+        if n_records:
+            end = min(end, at)
+    return end
+
+
+def _check_records(count: int, record: int, points_at: int, end: int, refuse: Refuse) -> None:
+    """Whole records between the start of the points and the end: no fewer, no more."""
+    whole = (end - points_at) // record
+    if count != whole:
+        refuse(f"promises {count:,} points, the file holds {whole:,} whole records", "points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -118,8 +119,9 @@ def iterate_points(
     Raises
     ------
     FormatError
-        If the decoder fails, finds fewer points than promised, or finds points outside the box
-        of the header: LAZ has no checksum, and most silent damage shows there.
+        If the decoder fails, finds another number of points than promised, in all or of a
+        return, or finds points outside the box of the header: LAZ has no checksum, and most
+        silent damage shows there.
     """
     n_read, n_wanted, clouds = 0, header.n_points, _decode(header, chunk, crs)
     if box is not None and not within(header.bounds, box) and is_copc(header):
@@ -142,19 +144,27 @@ def iterate_points(
 
 
 def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
-    """All points in the order of the file."""
+    """All points in the order of the file; at its end, what the header says of the whole."""
+    n_read, by_return = 0, np.zeros(16, dtype=np.int64)
     with laspy.open(
         str(header.path),
         laz_backend=laspy.LazBackend.Lazrs,
         decompression_selection=_FIELDS,
     ) as reader:
         for points in reader.chunk_iterator(chunk):
+            n_read += len(points)
+            by_return += np.bincount(np.asarray(points.return_number), minlength=16)
             # Not points.x: the header may be in metres where the file is in feet.
             x, y, z = (
                 points.array[name] * header.scale[axis] + header.offset[axis]
                 for axis, name in enumerate("XYZ")
             )
             yield PointCloud(x, y, z, np.asarray(points.classification), crs)
+        if n_read == header.n_points > 0 and header.n_chunks:
+            _check_end(header, reader)
+    stated, found = header.by_return, tuple(by_return[1 : len(header.by_return) + 1].tolist())
+    if n_read == header.n_points and any(stated) and not by_return[0] and found != stated:
+        raise _damaged(header, f"promises {stated} points by return, {found} were read")
 
 
 def within(inner: Box, outer: Box) -> bool:
@@ -176,6 +186,14 @@ def _check_inside(header: LasHeader, cloud: PointCloud) -> None:
             values.min() < low - 1.01 * step or values.max() > high + 1.01 * step
         ):
             raise _damaged(header, "holds points outside the box of its header")
+
+
+def _check_end(header: LasHeader, reader: laspy.LasReader) -> None:
+    """Damage at the end of a chunk: the decoder stops elsewhere than at the chunk table."""
+    found = bytearray(8)
+    reader.point_source.decompressor.read_raw_bytes_into(found)
+    if found != struct.pack("<II", 0, header.n_chunks):
+        raise _damaged(header, "its compressed points end at another byte than promised")
 
 
 def _damaged(header: LasHeader, what: str) -> FormatError:

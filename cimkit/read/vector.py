@@ -29,6 +29,7 @@ POLYGONS = ("Polygon", "Surface", "GeometryCollection", "Unknown")
 POINTS = ("Point", "Unknown")
 """Parts of the names of geometry types that a layer of buildings or of addresses may have."""
 
+_MESSAGE_CHARACTERS = 300
 _BYTES_AS_TEXT = "ISO-8859-1"
 _NAN, _INFINITY = struct.pack("<d", math.nan), struct.pack("<d", math.inf)
 
@@ -256,7 +257,9 @@ def translated(file: Path) -> Iterator[list[warnings.WarningMessage]]:
             yield remarks
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise FormatError(
-            f"cannot be read ({error})", path=str(file), hint="It is damaged: copy it again."
+            f"cannot be read ({_printable(str(error))})",
+            path=str(file),
+            hint="It is damaged: copy it again.",
         ) from error
     except UnicodeDecodeError as error:
         raise EncodingError(
@@ -270,3 +273,9 @@ def _issues(remarks: list[warnings.WarningMessage], file: Path) -> list[Issue]:
     """What GDAL remarked, without paths of this machine."""
     said = sorted({str(remark.message).replace(str(file), file.name) for remark in remarks})
     return [Issue("INFO", "READER_REMARK", "city", "", text) for text in said]
+
+
+def _printable(text: str) -> str:
+    """A message of GDAL, which may quote the file: short, and without control characters."""
+    short = text if len(text) <= _MESSAGE_CHARACTERS else f"{text[:_MESSAGE_CHARACTERS]} ..."
+    return "".join(c if c.isprintable() else "?" for c in short)

@@ -127,7 +127,7 @@ def read_register(path: str | Path, crs: str) -> CodeRecords:
     return records.to_crs(crs)
 
 
-def reserve(path: str | Path, fresh: CodeRecords) -> None:
+def reserve(path: str | Path, fresh: CodeRecords, *, unused: TextArray | None = None) -> None:
     """Add new codes, before the city that uses them is written; makes the file if needed.
 
     Parameters
@@ -137,6 +137,9 @@ def reserve(path: str | Path, fresh: CodeRecords) -> None:
     fresh : CodeRecords
         New codes as `cimkit.steps.encode` returns them. The CRS of the first build becomes that
         of the register.
+    unused : text array, optional
+        Codes that this build reserved before it died, and which no city ever held: they may be
+        among the new ones again.
 
     Raises
     ------
@@ -145,19 +148,28 @@ def reserve(path: str | Path, fresh: CodeRecords) -> None:
         changed then.
     """
     file = _checked(path)
+    mine = set() if unused is None else set(unused.tolist())
     with _transaction(file, "BEGIN IMMEDIATE") as connection:
         srs_id, crs = _srs(connection, file) or _create(connection, fresh.crs)
         records = fresh.to_crs(crs)
-        connection.executemany(
-            "INSERT INTO codes (code, building_id, state, geom) VALUES (?, ?, ?, ?)",
-            zip(
-                records.code.tolist(),
-                records.building_id.tolist(),
-                records.state.tolist(),
-                _blobs(records, srs_id),
-                strict=True,
-            ),
+        rows = zip(
+            records.building_id.tolist(),
+            records.state.tolist(),
+            _blobs(records, srs_id),
+            records.code.tolist(),
+            strict=True,
         )
+        for row in rows:
+            again = row[-1] in mine and connection.execute(
+                "UPDATE codes SET building_id = ?, state = ?, geom = ? "
+                "WHERE code = ? AND state = 'reserved'",
+                row,
+            )
+            if not (again and again.rowcount):
+                connection.execute(
+                    "INSERT INTO codes (building_id, state, geom, code) VALUES (?, ?, ?, ?)",
+                    row,
+                )
         _widen(connection, records)
 
 

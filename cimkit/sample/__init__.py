@@ -1,56 +1,74 @@
-"""A small Chinese neighbourhood, invented from a seed, with the truth about it.
+"""A Chinese city of any size, invented from a seed, with the truth about it.
 
-Its files look as offices hand them over, so a build can be tried, tested and shown without
+Its files look as offices hand them over, so a build can be tried, tested and measured without
 anybody's data; what the scan and the addresses were drawn from is written beside them.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from os import PathLike
 
-import geopandas as gpd
-import numpy as np
-import shapely
-
-from cimkit.errors import ParameterError
-from cimkit.sample.addresses import Address, block_addresses
-from cimkit.sample.buildings import Building, build_block
-from cimkit.sample.layout import CRS, Block, plan_blocks
-from cimkit.sample.scan import scan_block
-from cimkit.write.inputs import (
-    SamplePaths,
-    sample_paths,
-    write_gbk_shapefile,
-    write_job,
-    write_table,
-)
-from cimkit.write.points import write_points
+from cimkit.errors import LimitError, ParameterError
+from cimkit.sample.blocks import build_block
+from cimkit.sample.change import next_epoch
+from cimkit.sample.layout import CRS, plan
+from cimkit.sample.noise import WITHOUT_COORDINATES, AddressNoise
+from cimkit.sample.survey import HEIGHTS, Survey, Wanted
+from cimkit.write.inputs import SamplePaths, sample_paths, write_job
 
 __all__ = ["SamplePaths", "make_sample"]
 
-HEIGHTS = "5737"
-"""EPSG code of the 1985 national height datum."""
+CLOUDS = ("classified", "unclassified", "photogrammetric", "none")
 
-TILE_BLOCKS = 3
-"""A file of points holds so many blocks by so many."""
+BUILDINGS_MAX = 1_000_000
+"""So many fit into the codes of the townships of two counties."""
+
+SHAPEFILE_MAX = 10_000
+"""More footprints come as a GeoPackage: a Shapefile has no index and cannot grow in pieces, and
+an office that hands over a whole city takes a database."""
 
 UNDULATION = -15.0
 """Metres; made up, like the place."""
 
 
 def make_sample(
-    out: str | PathLike[str], *, buildings: int = 120, seed: int = 7
+    out: str | PathLike[str],
+    *,
+    buildings: int = 120,
+    seed: int = 7,
+    cloud: str = "classified",
+    rooms: bool = False,
+    second_epoch: bool = False,
+    jitter: float = 0.0,
+    wrong_township: float = 0.0,
+    without_coordinates: float = WITHOUT_COORDINATES,
+    typing_variants: float = 0.0,
 ) -> SamplePaths:
-    """Write a sample city: footprints, point cloud, addresses, job file, and the truth.
+    """Write a sample city: footprints, cloud, addresses, divisions, counts, job, and the truth.
 
     Parameters
     ----------
     out : str or path
         Folder, made if missing; files of an earlier sample in it are replaced.
     buildings : int, default 120
-        At least 1. More buildings make more blocks; a block holds up to 32.
+        1 to 1,000,000; 120 fill a quarter of nine blocks.
     seed : int, default 7
         Not negative.
+    cloud : {"classified", "unclassified", "photogrammetric", "none"}
+        A classified laser scan with thinned ground, the same scan in full with class 1 only, or
+        points matched in images: coloured, class 0, nothing below trees, rough at edges.
+    rooms : bool
+        Write ``addresses_full.csv`` as well, down to floors and rooms: some ten times as many
+        rows, under the column names of police systems.
+    second_epoch : bool
+        Write the folder ``epoch2``, the same city five years later, and what has changed.
+    jitter : float
+        Standard deviation of both coordinates of the addresses, metres.
+    wrong_township, without_coordinates, typing_variants : float
+        Shares of the addresses, in [0, 1], that name another township, have no coordinates, or
+        are typed in another way: full-width digits, 栋 or 号楼 for 幢, Chinese numbers, spaces,
+        doubled or missing beginnings.
 
     Returns
     -------
@@ -59,37 +77,64 @@ def make_sample(
 
     Raises
     ------
-    ParameterError
-        If `buildings` or `seed` is out of range.
+    ParameterError, LimitError
+        If an argument is out of range.
+    StoreError
+        If the disk does not take it.
 
     Notes
     -----
-    The same arguments give the same bytes. At most the points of one tile are in memory. Points
-    lie on the faces of ``truth_roofs.csv`` but for a range noise of 2.5 cm.
+    The same arguments give the same bytes. A larger city begins with the smaller ones: same
+    buildings, same ids, same points of all quarters that were whole. At most one quarter is in
+    memory. Roof points lie on the faces of ``truth_roofs.csv`` but for a range noise of 2.5 cm.
 
     Examples
     --------
     >>> import tempfile
+    >>> import geopandas as gpd
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     paths = make_sample(folder, buildings=2)
-    ...     print(len(gpd.read_file(paths.footprints, encoding="GBK")))
-    2
+    ...     paths = make_sample(folder, buildings=2, cloud="none")
+    ...     print(gpd.read_file(paths.footprints, encoding="GBK")["名称"].tolist())
+    ['锦绣苑1幢', '锦绣苑2幢']
     """
     if buildings < 1 or seed < 0:
         raise ParameterError("make_sample: buildings must be at least 1 and seed at least 0")
-    paths = sample_paths(out)
-    blocks = plan_blocks(buildings)
-    built = [build_block(block, seed) for block in blocks]
-    addresses = [
-        address
-        for block, there in zip(blocks, built, strict=True)
-        for address in block_addresses(block, there, seed)
-    ]
-    _write_points(paths, blocks, built, seed)
-    everything = [building for there in built for building in there]
-    _write_footprints(paths, everything)
-    _write_truth(paths, everything)
-    _write_addresses(paths, addresses)
+    if buildings > BUILDINGS_MAX:
+        raise LimitError(f"make_sample: at most {BUILDINGS_MAX:,} buildings, not {buildings:,}")
+    if cloud not in CLOUDS:
+        raise ParameterError(f"make_sample: cloud is one of {', '.join(CLOUDS)}, not {cloud!r}")
+    noise = AddressNoise(jitter, wrong_township, without_coordinates, typing_variants)
+    noise.check()
+    paths = sample_paths(
+        out,
+        footprint_suffix=".shp" if buildings <= SHAPEFILE_MAX else ".gpkg",
+        rooms=rooms,
+        second_epoch=second_epoch,
+    )
+    _survey(paths, buildings, Wanted(seed, cloud, noise))
+    for epoch in (paths, paths.second_epoch):
+        if epoch is not None:
+            _write_job(epoch, cloud)
+    return paths
+
+
+def _survey(paths: SamplePaths, buildings: int, wanted: Wanted) -> None:
+    """Build the city quarter by quarter, and survey each in both epochs."""
+    with ExitStack() as stack:
+        now = stack.enter_context(Survey(paths, wanted))
+        later = None
+        if paths.second_epoch is not None:
+            later = stack.enter_context(Survey(paths.second_epoch, wanted._replace(epoch=2)))
+        for quarter in plan(buildings, wanted.seed):
+            there = [build_block(block, wanted.seed) for block in quarter.blocks]
+            now.add(quarter, there)
+            if later is not None:
+                epoch = next_epoch(quarter, there, wanted.seed)
+                later.add(quarter, epoch.blocks, order=epoch.order, changes=epoch.changes)
+
+
+def _write_job(paths: SamplePaths, cloud: str) -> None:
+    """Write the job that builds a city from these files."""
     job = {
         "footprints": paths.footprints.name,
         "points": [paths.points.name],
@@ -97,78 +142,6 @@ def make_sample(
         "crs": f"{CRS}+{HEIGHTS}",
         "undulation": UNDULATION,
     }
-    write_job(paths.job, job, note="An invented neighbourhood; the undulation is made up too.")
-    return paths
-
-
-def _write_points(
-    paths: SamplePaths, blocks: list[Block], built: list[list[Building]], seed: int
-) -> None:
-    """Scan the blocks tile by tile."""
-    tiles: dict[tuple[int, int], list[int]] = {}
-    for block in blocks:
-        tile = (block.column // TILE_BLOCKS, block.row // TILE_BLOCKS)
-        tiles.setdefault(tile, []).append(block.number)
-    for (column, row), members in tiles.items():
-        scans = [scan_block(blocks[k], built[k], seed) for k in members]
-        write_points(
-            paths.points / f"sample_{column:02d}_{row:02d}.laz",
-            np.concatenate([scan.xyz for scan in scans]),
-            np.concatenate([scan.classification for scan in scans]),
-            crs=f"{CRS}+{HEIGHTS}",
-        )
-
-
-def _write_footprints(paths: SamplePaths, buildings: list[Building]) -> None:
-    """Write footprints with the usual fields of a survey office."""
-    columns = {
-        "编号": [b.building_id for b in buildings],
-        "名称": [b.label for b in buildings],
-        "结构": [b.structure for b in buildings],
-        "层数": np.array([b.floors for b in buildings], dtype=np.int32),
-    }
-    outlines = [b.outline for b in buildings]
-    write_gbk_shapefile(paths.footprints, gpd.GeoDataFrame(columns, geometry=outlines, crs=CRS))
-
-
-def _write_truth(paths: SamplePaths, buildings: list[Building]) -> None:
-    """Write one row for each building and one for each face of its roof."""
-    columns = {
-        "building_id": [b.building_id for b in buildings],
-        "kind": [b.kind for b in buildings],
-        "roof": [b.roof for b in buildings],
-        "floors": [b.floors for b in buildings],
-        "h_ground": [b.h_ground for b in buildings],
-        "h_eave": [b.h_eave for b in buildings],
-        "h_roof_mean": [b.h_roof_mean for b in buildings],
-        "h_roof_max": [b.h_roof_max for b in buildings],
-        "area_m2": [b.outline.area for b in buildings],
-        "volume_m3": [b.volume for b in buildings],
-    }
-    write_table(paths.truth_buildings, columns)
-    faces = [face for b in buildings for face in b.faces]
-    columns = {
-        "building_id": [b.building_id for b in buildings for _ in b.faces],
-        "part": [face.part for face in faces],
-        "x0": [face.x0 for face in faces],
-        "y0": [face.y0 for face in faces],
-        "z0": [face.z0 for face in faces],
-        "dz_dx": [repr(face.dz_dx) for face in faces],
-        "dz_dy": [repr(face.dz_dy) for face in faces],
-        "wkt": shapely.to_wkt([face.polygon for face in faces], rounding_precision=3),
-    }
-    write_table(paths.truth_roofs, columns)
-
-
-def _write_addresses(paths: SamplePaths, addresses: list[Address]) -> None:
-    """Write the address table, and to which building each address truly belongs."""
-    ids = [f"A{number + 1:05d}" for number in range(len(addresses))]
-    table = {
-        "地址编码": ids,
-        "标准地址": [address.text for address in addresses],
-        "x": [address.x for address in addresses],
-        "y": [address.y for address in addresses],
-    }
-    write_table(paths.addresses, table, bom=True)
-    belongs = [address.building_id for address in addresses]
-    write_table(paths.truth_links, {"building_id": belongs, "address_id": ids})
+    if cloud == "none":
+        del job["points"]
+    write_job(paths.job, job, note="An invented city; the undulation is made up too.")

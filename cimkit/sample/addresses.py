@@ -1,7 +1,4 @@
-"""Standard addresses (标准地址) of the neighbourhood, and to which building each belongs.
-
-All names of places and streets are invented.
-"""
+"""Standard addresses (标准地址): buildings, units, floors, rooms, and where each belongs."""
 
 from __future__ import annotations
 
@@ -10,94 +7,176 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.sample.buildings import Building
-from cimkit.sample.layout import CYCLE, Block, to_map
+from cimkit.sample.buildings import LATER, Building
+from cimkit.sample.divisions import Community, community_of
+from cimkit.sample.layout import Block, to_map
+from cimkit.sample.names import (
+    CITY,
+    PROVINCE,
+    estate_name,
+    house_number,
+    lane_name,
+    park_name,
+    street_name,
+)
+from cimkit.sample.occupancy import Door, Occupancy
 from cimkit.sample.streams import stream
 from cimkit.tables._columns import FloatArray
 
-DISTRICT = "示范市云泽区滨河街道"
-STREETS = ("向阳路", "望江路", "长堤路", "柳林路", "荷塘路", "橘香路")
-LANES = ("柳絮巷", "石井巷", "竹篮巷", "麻线巷", "豆腐巷", "酒坊巷", "渔网巷", "银杏巷")
-
-LOST_SHARE = 0.04
-"""Addresses whose coordinates nobody entered."""
+ESTATE, BUILDING, UNIT, FLOOR, ROOM = "院落", "建筑物", "单元", "楼层", "户室"
+"""Kinds of addresses, each the parent of the next."""
 
 
 class Address(NamedTuple):
     """An address; x and y are NaN without coordinates, building_id is "" without a building."""
 
-    text: str
-    x: float
-    y: float
-    building_id: str
+    address_id: str
+    parent_id: str
+    kind: str
+    community: Community
+    street: str
+    number: str
+    estate: str = ""
+    building: str = ""
+    door: str = ""
+    floor: str = ""
+    room: str = ""
+    x: float = np.nan
+    y: float = np.nan
+    building_id: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole address; a room is written without its floor."""
+        place = f"{PROVINCE}{CITY}{self.community.county}{self.community.township}"
+        tail = self.room or self.floor
+        return f"{place}{self.street}{self.number}{self.estate}{self.building}{self.door}{tail}"
 
 
-def block_addresses(block: Block, buildings: Sequence[Building], seed: int) -> list[Address]:
-    """Addresses of one block, in the order of its buildings.
+class Entry(NamedTuple):
+    """An address that stands in the plain list, and what is behind its door."""
+
+    address: Address
+    door: Door | None
+
+
+def block_addresses(
+    block: Block, buildings: Sequence[Building], uses: Sequence[Occupancy], seed: int
+) -> list[Entry]:
+    """Addresses of buildings and units of one block, in the order of its buildings.
 
     Examples
     --------
-    >>> block_addresses(Block(0, 0, 0, "park", 0, 0), [], seed=7)[0].text
-    '示范市云泽区滨河街道向阳路1号云泽公园'
+    >>> block_addresses(Block(0, 0, 0, "park", 0, 0), [], [], seed=7)[0].address.text
+    '湖北省荆州市沙市区云溪街道向阳路1号云溪公园'
     """
-    street = _numbered(STREETS, block.row)
-    number = 1 + 6 * block.column
-    found = []
-    for k, building in enumerate(buildings):
-        rng = stream(seed, "address", building.number)
-        place = f"{DISTRICT}{street}{number}号"
+    community, number = community_of(block), house_number(block)
+    estate = estate_name(block)
+    found: list[Entry] = []
+    for building, use in zip(buildings, uses, strict=True):
+        street, house = street_name(block.row), f"{number}号"
+        k = building.number % LATER - block.first
         if building.kind == "self-built":
-            lane = _numbered(LANES, 4 * (block.number // len(CYCLE)) + k // 8)
-            place = f"{DISTRICT}{lane}{1 + 2 * (k % 8)}号"
-        for text, share, outward in _doors(building, place, rng):
-            x, y = _before(building.front, share, outward)
-            if rng.random() < LOST_SHARE:
-                x = y = float("nan")
-            found.append(Address(text, x, y, building.building_id))
-    return [*found, *_without_building(block, f"{DISTRICT}{street}", number)]
+            street, house = lane_name(block, k // 8), f"{1 + 2 * (k % 8)}号"
+        own = estate if building.label.startswith(estate) else ""
+        label = building.label.removeprefix(own) if building.kind != "self-built" else ""
+        whole = Address(
+            f"A{building.number + 1:06d}00",
+            _estate_id(block) if own else "",
+            BUILDING,
+            community,
+            street,
+            house,
+            own,
+            label,
+            building_id=building.building_id,
+        )
+        found += _doors(whole, building, use, seed)
+    return [*found, *_without_building(block, community)]
 
 
-def _doors(
-    building: Building, place: str, rng: np.random.Generator
-) -> Iterator[tuple[str, float, float]]:
-    """Addresses of a building: text, share along its front, metres outward (inward below 0)."""
-    units = {"slab": 3, "tower": 2}.get(building.kind, 0)
-    if building.kind == "self-built":
-        at_door = rng.random() < 0.25
-        outward = rng.uniform(0.0, 2.0) if at_door else rng.uniform(-5.0, -2.0)
-        yield place, rng.uniform(0.3, 0.7), outward
-        if rng.random() < 0.15:
-            yield f"{place}附1号", rng.uniform(0.2, 0.8), 0.0
+def _doors(whole: Address, building: Building, use: Occupancy, seed: int) -> Iterator[Entry]:
+    """Address of a building, then of its units, or of its second door."""
+    rng = stream(seed, "address", building.number)
+    house = building.kind == "self-built"
+    outward = rng.uniform(-5.0, -2.0)
+    if house and rng.random() < 0.25:
+        outward = rng.uniform(0.0, 2.0)
+    whole = _at(whole, building.front, rng.uniform(0.3, 0.7), outward)
+    units = [door for door in use.doors if door.name]
+    yield Entry(whole, None if units or not use.doors else use.doors[0])
+    if house and rng.random() < 0.15:
+        second = whole._replace(
+            address_id=f"{whole.address_id[:-2]}01", number=f"{whole.number}附1号"
+        )
+        yield Entry(_at(second, building.front, rng.uniform(0.2, 0.8), 0.0), None)
+    for k, door in enumerate(units):
+        unit = whole._replace(
+            address_id=f"{whole.address_id[:-2]}{k + 1:02d}",
+            parent_id=whole.address_id,
+            kind=UNIT,
+            door=door.name,
+        )
+        outward = float(rng.choice([0.0, rng.uniform(1.0, 2.0)]))
+        yield Entry(_at(unit, building.front, (k + 0.5) / len(units), outward), door)
+
+
+def rooms_behind(entry: Entry) -> Iterator[Address]:
+    """Floors behind the door of a unit, each followed by its rooms; all at the door."""
+    unit, door = entry
+    if door is None or unit.kind != UNIT:
         return
-    yield place + building.label, rng.uniform(0.3, 0.7), rng.uniform(-5.0, -2.0)
-    for unit in range(units):
-        outward = rng.choice([0.0, rng.uniform(1.0, 2.0)])
-        yield f"{place}{building.label}{unit + 1}单元", (unit + 0.5) / units, float(outward)
+    stem = unit.address_id
+    for floor in range(door.first_floor, door.last_floor + 1):
+        storey = unit._replace(
+            address_id=f"{stem}-{floor:02d}", parent_id=stem, kind=FLOOR, floor=f"{floor}层"
+        )
+        yield storey
+        for room in range(1, door.rooms_per_floor + 1):
+            yield storey._replace(
+                address_id=f"{stem}-{floor:02d}{room:02d}",
+                parent_id=storey.address_id,
+                kind=ROOM,
+                room=f"{floor}{room:02d}室",
+            )
 
 
-def _without_building(block: Block, street: str, number: int) -> Iterator[Address]:
+def estate_of(block: Block) -> Address | None:
+    """Address of the premises that take up a block; None where houses stand for themselves."""
+    estate = estate_name(block)
+    if not estate:
+        return None
+    x, y = to_map(*block.centre).round(3)
+    place = street_name(block.row), f"{house_number(block)}号"
+    name, here = _estate_id(block), community_of(block)
+    return Address(name, "", ESTATE, here, *place, estate, x=float(x), y=float(y))
+
+
+def _estate_id(block: Block) -> str:
+    return f"E{block.number + 1:06d}"
+
+
+def _without_building(block: Block, community: Community) -> Iterator[Entry]:
     """Park and kiosks, which have an address but no footprint."""
     u, v = block.centre
-    places = [(f"{street}{number + 2}号便民亭", u - 56.0, v - 45.0)]
+    number, street = house_number(block), street_name(block.row)
+    places = [(f"{number + 2}号", "便民亭", BUILDING, u - 56.0, v - 45.0)]
     if block.kind == "park":
+        park = park_name(block)
         places = [
-            (f"{street}{number}号云泽公园", u, v),
-            (f"{street}{number}号云泽公园游客中心", u + 20.0, v - 15.0),
+            (f"{number}号", park, ESTATE, u, v),
+            (f"{number}号", f"{park}游客中心", BUILDING, u + 20.0, v - 15.0),
         ]
-    for text, east, north in places:
+    for k, (house, name, kind, east, north) in enumerate(places):
         x, y = to_map(east, north).round(3)
-        yield Address(text, float(x), float(y), "")
+        stem = f"P{block.number + 1:06d}{k:02d}"
+        alone = Address(stem, "", kind, community, street, house, building=name)
+        yield Entry(alone._replace(x=float(x), y=float(y)), None)
 
 
-def _before(front: FloatArray, share: float, outward: float) -> tuple[float, float]:
-    """Find a point along a wall, moved outward from it; kept to the millimetre."""
+def _at(address: Address, front: FloatArray, share: float, outward: float) -> Address:
+    """Put an address at a point along a wall, moved outward from it; to the millimetre."""
     along = front[1] - front[0]
     normal = np.array([along[1], -along[0]]) / np.hypot(*along)
     x, y = (front[0] + share * along + outward * normal).round(3)
-    return float(x), float(y)
-
-
-def _numbered(names: Sequence[str], number: int) -> str:
-    """Name for a number; once the list is used up, a figure goes before the last character."""
-    name, again = names[number % len(names)], number // len(names)
-    return f"{name[:-1]}{again + 1}{name[-1]}" if again else name
+    return address._replace(x=float(x), y=float(y))

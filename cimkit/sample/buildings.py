@@ -1,46 +1,110 @@
-"""The buildings of each kind of block, with their exact roofs."""
+"""A building set on the ground, with its exact roof and walls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
-from cimkit.sample.layout import Block, compound_name, ground_height, place, to_map
-from cimkit.sample.roofs import RoofFace, flat_roof, gable_roof, hip_roof
-from cimkit.sample.shapes import Strip, cross, rectangle, strip
-from cimkit.sample.streams import stream
+from cimkit.sample.ground import ground_height
+from cimkit.sample.roofs import (
+    RoofFace,
+    flat_roof,
+    gable_roof,
+    hip_roof,
+    sawtooth_roof,
+    shed_roof,
+)
+from cimkit.sample.shapes import Strip
 from cimkit.tables._columns import FloatArray
 
 PLINTH = 0.3
 """Ground floor above the mean ground along the outline, metres."""
+
+LATER = 10_000_000
+"""Numbers from here on are those of buildings of the second epoch: this, or twice it, and the
+number of the building that stood there."""
+
+_SLOPES = {
+    "gable": gable_roof,
+    "hip": hip_roof,
+    "shed": shed_roof,
+    "sawtooth": sawtooth_roof,
+}
+
+
+class Roof(NamedTuple):
+    """What is decided about a roof before its height is known."""
+
+    kind: str
+    pitch: float = 0.0
+    stair_houses: tuple[Polygon, ...] = ()
+    """On the highest deck that covers them."""
+
+
+class Level(NamedTuple):
+    """A higher part of a building: where it stands, and storeys above the part below."""
+
+    polygon: Polygon
+    floors: int
+
+
+class Draft(NamedTuple):
+    """A building before it is set on the ground; `body` is a strip or the ring of a tower."""
+
+    kind: str
+    label: str
+    structure: str
+    floors: int
+    """Of the whole building; `levels` take theirs off the lowest part."""
+    storey: float
+    body: Strip | FloatArray
+    roof: Roof
+    levels: tuple[Level, ...] = ()
+    """Each stands on the highest part before it that holds it."""
+
+
+class Mass(NamedTuple):
+    """A part with upright walls, from `base` (NaN: the ground) up to its deck or eave."""
+
+    polygon: Polygon
+    base: float
+    top: float
 
 
 class Building(NamedTuple):
     """A building with its truth; heights in metres above the vertical datum."""
 
     number: int
-    kind: str
-    roof: str
-    label: str
-    structure: str
-    floors: int
+    building_id: str
+    """Identifier in the footprint file."""
+    draft: Draft
     outline: Polygon
+    drawn: Polygon
+    """The outline as the survey office drew it."""
     front: FloatArray
     """The wall with the doors, shape (2, 2); outside is on its right."""
+    masses: tuple[Mass, ...]
     faces: list[RoofFace]
     h_ground: float
     """Lowest ground along the outline."""
-    h_eave: float
-    """Deck of a flat roof, else the eave."""
 
     @property
-    def building_id(self) -> str:
-        """Identifier in the footprint file."""
-        return f"B{self.number + 1:04d}"
+    def kind(self) -> str:
+        """What the building is, such as ``slab``."""
+        return self.draft.kind
+
+    @property
+    def label(self) -> str:
+        """Name with the number of the building (幢号), as the survey office writes it."""
+        return self.draft.label
+
+    @property
+    def h_eave(self) -> float:
+        """Lowest deck of a flat roof, else the eave."""
+        return self.masses[0].top
 
     @property
     def roof_area(self) -> float:
@@ -54,9 +118,14 @@ class Building(NamedTuple):
         return float(total / self.roof_area)
 
     @property
+    def h_roof_min(self) -> float:
+        """Height of the lowest corner of the roof."""
+        return min(face.z_range[0] for face in self.faces)
+
+    @property
     def h_roof_max(self) -> float:
         """Height of the highest corner of the roof."""
-        return max(face.highest for face in self.faces)
+        return max(face.z_range[1] for face in self.faces)
 
     @property
     def volume(self) -> float:
@@ -64,147 +133,62 @@ class Building(NamedTuple):
         return self.roof_area * (self.h_roof_mean - self.h_ground)
 
 
-class Roof(NamedTuple):
-    """What is decided about a roof before its height is known."""
-
-    kind: str
-    pitch: float = 0.0
-    stair_houses: tuple[Polygon, ...] = ()
-
-
-class Draft(NamedTuple):
-    """A building before it is set on the ground; `body` is a strip or the ring of a tower."""
-
-    kind: str
-    label: str
-    structure: str
-    floors: int
-    storey: float
-    body: Strip | FloatArray
-    roof: Roof
-
-
-def build_block(block: Block, seed: int) -> list[Building]:
-    """All buildings of a block.
+def erect(number: int, draft: Draft) -> Building:
+    """Set a building on the ground and put its roof on.
 
     Examples
     --------
-    >>> house = build_block(Block(0, 0, 0, "self-built", 0, 1), seed=7)[0]
-    >>> house.building_id, house.label
-    ('B0001', '自建房')
+    >>> from cimkit.sample.shapes import strip
+    >>> body = strip([(620200.0, 3356300.0), (620240.0, 3356300.0)], 12.0)
+    >>> house = erect(0, Draft("slab", "锦绣苑1幢", "砖混", 6, 3.0, body, Roof("gable", 0.4)))
+    >>> house.building_id, house.outline.area, len(house.faces)
+    ('B0001', 480.0, 2)
     """
-    if block.n == 0:
-        return []
-    drafts = _DRAFTS[block.kind](block, seed)
-    return [
-        _erect(block.first + k, draft) for k, draft in zip(range(block.n), drafts, strict=False)
-    ]
-
-
-def _slabs(block: Block, seed: int) -> Iterator[Draft]:
-    """Draw slabs (板楼): two columns of three, with six or seven floors."""
-    u, v = block.centre
-    for k in range(block.n):
-        rng = stream(seed, "building", block.first + k)
-        half = rng.uniform(21.0, 25.0)
-        at = (u + (k % 2 - 0.5) * 55.0, v + (k // 2 - 1) * 30.0)
-        body = strip(place([(-half, 0.0), (half, 0.0)], *at), 12.0)
-        stairs = [rectangle(side * half / 2, 2.5, 3.0, 5.0) for side in (-1, 1)]
-        kind = rng.choice(["flat", "gable", "hip"], p=[0.5, 0.3, 0.2])
-        if kind == "flat":
-            roof = Roof("flat", stair_houses=tuple(Polygon(place(s, *at)) for s in stairs))
-        else:
-            roof = Roof(str(kind), rng.uniform(0.35, 0.5))
-        label = f"{compound_name(block)}{k + 1}幢"
-        yield Draft("slab", label, "砖混", int(rng.integers(6, 8)), 2.9, body, roof)
-
-
-def _towers(block: Block, seed: int) -> Iterator[Draft]:
-    """Draw point towers (点式高层) with cut-out corners and a machine room on the roof."""
-    u, v = block.centre
-    for k in range(block.n):
-        rng = stream(seed, "building", block.first + k)
-        at = (u + (k % 2 - 0.5) * 56.0, v + (k // 2 - 0.5) * 44.0)
-        ring = cross(rng.uniform(24.0, 28.0), rng.uniform(20.0, 24.0), rng.uniform(2.5, 4.5))
-        machines = Polygon(place(rectangle(0.0, 0.0, 9.0, 7.0), *at))
-        label = f"{compound_name(block)}{k + 1}幢"
-        floors = int(rng.integers(18, 34))
-        body = place(ring, *at).round(3)
-        yield Draft("tower", label, "剪力墙", floors, 3.0, body, Roof("flat", 0.0, (machines,)))
-
-
-def _self_built(block: Block, seed: int) -> Iterator[Draft]:
-    """Draw self-built houses (自建房): four rows along the street, walls shared in a row."""
-    u, v = block.centre
-    for row in range(4):
-        widths = stream(seed, "row", 4 * block.number + row).uniform(8.0, 12.0, 8)
-        borders = u - widths.sum() / 2.0 + np.concatenate([[0.0], widths.cumsum()])
-        across = v + (-33.0, -11.0, 11.0, 33.0)[row]
-        houses = strip(to_map(borders, np.full(9, across)), 12.0).cut()
-        for k, body in enumerate(houses):
-            rng = stream(seed, "building", block.first + 8 * row + k)
-            roof = Roof("gable", rng.uniform(0.35, 0.55))
-            if rng.random() < 0.6:
-                middle = (borders[k] + borders[k + 1]) / 2.0
-                stairs = place(rectangle(rng.uniform(-1.0, 1.0), 3.0, 2.8, 4.0), middle, across)
-                roof = Roof("flat", 0.0, (Polygon(stairs),) if rng.random() < 0.7 else ())
-            floors = int(rng.choice([2, 3, 4, 5], p=[0.2, 0.4, 0.3, 0.1]))
-            yield Draft(
-                "self-built", "自建房", "砖混", floors, rng.uniform(2.9, 3.2), body, roof
-            )
-
-
-def _school(block: Block, seed: int) -> Iterator[Draft]:
-    """Draw a school: classrooms as U and L, a courtyard house, a sports hall, a canteen."""
-    classrooms = [(-48, 2), (-48, 30), (-12, 30), (-12, 2)]
-    laboratory = [(10, 32), (46, 32), (46, 6)]
-    library = [(-46, -34), (-20, -34), (-20, -12), (-46, -12)]
-    buildings = [
-        ("U-shape", "教学楼", 4, 3.4, classrooms, 10.0, "flat"),
-        ("L-shape", "实验楼", 3, 3.4, laboratory, 10.0, "gable"),
-        ("courtyard", "图书馆", 2, 3.3, library, 8.0, "gable"),
-        ("hall", "体育馆", 3, 3.1, [(-8, -24), (26, -24)], 20.0, "hip"),
-        ("canteen", "食堂", 2, 3.2, [(34, -26), (52, -26)], 11.0, "gable"),
-    ]
-    for k, (kind, label, floors, storey, spine, width, roof) in enumerate(buildings):
-        pitch = stream(seed, "building", block.first + k).uniform(0.3, 0.45)
-        body = strip(place(spine, *block.centre), width, closed=kind == "courtyard")
-        yield Draft(kind, label, "框架", floors, storey, body, Roof(roof, pitch))
-
-
-_DRAFTS = {
-    "slabs": _slabs,
-    "self-built": _self_built,
-    "towers": _towers,
-    "school": _school,
-}
-
-
-def _erect(number: int, draft: Draft) -> Building:
-    """Set a building on the ground and put its roof on."""
-    kind, label, structure, floors, storey, body, roof = draft
-    if isinstance(body, Strip):
-        outline, front = body.outline, body.right[:2]
-    else:
-        outline, front = Polygon(body), body[:2]
+    body = draft.body
+    outline = body.outline if isinstance(body, Strip) else Polygon(body)
+    front = body.right[:2] if isinstance(body, Strip) else body[:2]
     ground = ground_height(*shapely.get_coordinates(outline.segmentize(1.0)).T)
-    h_eave = round(float(ground.mean()) + PLINTH + floors * storey, 3)
-    if isinstance(body, Strip) and roof.kind != "flat":
-        slopes = {"gable": gable_roof, "hip": hip_roof}[roof.kind]
-        faces = slopes(body, h_eave, roof.pitch)
+    masses = _masses(draft, outline, float(ground.mean()) + PLINTH)
+    if isinstance(body, Strip) and draft.roof.kind in _SLOPES:
+        faces = _SLOPES[draft.roof.kind](body, masses[0].top, draft.roof.pitch)
     else:
-        faces = flat_roof(outline, h_eave, roof.stair_houses)
-    h_ground = float(ground.min())
-    return Building(
-        number,
-        kind,
-        roof.kind,
-        label,
-        structure,
-        floors,
-        outline,
-        front,
-        faces,
-        h_ground,
-        h_eave,
-    )
+        faces = _decks(masses, draft.roof.stair_houses)
+    name, lowest = f"B{number + 1:04d}", float(ground.min())
+    return Building(number, name, draft, outline, outline, front, masses, faces, lowest)
+
+
+def _masses(draft: Draft, outline: Polygon, floor: float) -> tuple[Mass, ...]:
+    """Stack the levels: each on the highest part that holds it."""
+    lowest = draft.floors - _tallest(draft.levels)
+    masses = [Mass(outline, np.nan, round(floor + lowest * draft.storey, 3))]
+    for level in draft.levels:
+        inner = level.polygon.representative_point()
+        base = max(mass.top for mass in masses if mass.polygon.contains(inner))
+        masses.append(Mass(level.polygon, base, round(base + level.floors * draft.storey, 3)))
+    return tuple(masses)
+
+
+def _tallest(levels: tuple[Level, ...]) -> int:
+    """Count the storeys above the lowest part, where levels stand highest."""
+    above: list[int] = []
+    for k, level in enumerate(levels):
+        inner = level.polygon.representative_point()
+        below = [above[j] for j in range(k) if levels[j].polygon.contains(inner)]
+        above.append(level.floors + max(below, default=0))
+    return max(above, default=0)
+
+
+def _decks(masses: tuple[Mass, ...], stair_houses: tuple[Polygon, ...]) -> list[RoofFace]:
+    """Cover each part with a deck, but for what stands on it."""
+    faces = []
+    for k, (polygon, _, top) in enumerate(masses):
+        upon = [
+            m.polygon for m in masses[k + 1 :] if m.base == top and m.polygon.within(polygon)
+        ]
+        here = [
+            house
+            for house in stair_houses
+            if polygon.contains(house) and not any(part.intersects(house) for part in upon)
+        ]
+        faces += flat_roof(polygon, top, here, upon)
+    return faces

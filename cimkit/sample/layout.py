@@ -1,24 +1,28 @@
-"""The lie of the land: street grid, blocks, ground.
+"""The plan of the city: quarters, blocks, streets, and which building stands in which.
 
-Blocks lie in a grid of columns (u, along the streets) and rows (v, across). The streets bend
-slightly and the whole grid is turned, so that no wall happens to follow an axis.
+Blocks lie in a grid of columns (u, along the river) and rows (v, away from it). The streets
+bend slightly and the whole grid is turned, so that no wall happens to follow an axis. Three by
+three blocks are a quarter (片区), the piece in which everything is made and written; quarters
+are added round those that stand, so a larger city holds a smaller one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cimkit.sample.streams import stream
 from cimkit.tables._columns import FloatArray
 
 CRS = "EPSG:4546"
 """CGCS2000 / 3-degree Gauss-Krüger CM 111E, eastings without zone number."""
 
 ORIGIN = (620_200.0, 3_356_200.0)
-"""East, north near 112.25 E, 30.32 N; the neighbourhood itself is invented."""
+"""East, north near 112.25 E, 30.32 N; the city itself is invented."""
 
 BLOCK = (124.0, 100.0)
 """Width and depth of a block, street axis to street axis, metres."""
@@ -27,9 +31,19 @@ TURN = math.radians(7.0)
 BEND, BEND_LENGTH = 6.0, 700.0
 """The streets swing by BEND metres to both sides over BEND_LENGTH metres."""
 
-CYCLE = ("slabs", "self-built", "towers", "slabs", "school", "park")
-CAPACITY = {"slabs": 6, "self-built": 32, "towers": 4, "school": 5, "park": 0}
-"""What the blocks hold, in the order in which they are laid out."""
+QUARTER = 3
+"""A quarter has so many blocks by so many."""
+
+CYCLE = (
+    "slabs", "school", "self-built", "towers", "centre", "self-built", "works", "self-built",
+    "park",
+)  # fmt: skip
+CAPACITY = {
+    "slabs": 6, "school": 5, "self-built": 32, "towers": 4, "centre": 4, "works": 5, "park": 0,
+}  # fmt: skip
+"""What the blocks of a quarter hold; the first quarter has them in this order."""
+
+QUARTER_CAPACITY = sum(CAPACITY[kind] for kind in CYCLE)
 
 
 class Block(NamedTuple):
@@ -48,12 +62,13 @@ class Block(NamedTuple):
         return (self.column + 0.5) * BLOCK[0], (self.row + 0.5) * BLOCK[1]
 
 
-def ground_height(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Height of the open ground at map coordinates: a long slope with gentle waves."""
-    u, v = x - ORIGIN[0], y - ORIGIN[1]
-    slope = 5.0 * np.sin((u + 0.5 * v) / 330.0)
-    height: FloatArray = 34.0 + slope + 0.6 * np.sin(u / 31.0) * np.cos(v / 43.0)
-    return height
+class Quarter(NamedTuple):
+    """Up to nine blocks; `column` and `row` count quarters."""
+
+    number: int
+    column: int
+    row: int
+    blocks: tuple[Block, ...]
 
 
 def to_map(u: ArrayLike, v: ArrayLike) -> FloatArray:
@@ -65,6 +80,33 @@ def to_map(u: ArrayLike, v: ArrayLike) -> FloatArray:
     return np.stack([x + ORIGIN[0], y + ORIGIN[1]], axis=-1)
 
 
+def to_line(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Coordinates along and across the straight axis that the streets bend about.
+
+    Examples
+    --------
+    >>> along, across = to_line(*to_map(700.0, 50.0))
+    >>> round(float(along), 6), round(float(across), 6)
+    (700.0, 50.0)
+    """
+    east, north = np.asarray(x) - ORIGIN[0], np.asarray(y) - ORIGIN[1]
+    c, s = math.cos(TURN), math.sin(TURN)
+    return c * east + s * north, c * north - s * east
+
+
+def to_grid(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Grid coordinates u, v of map coordinates: `to_map` turned back.
+
+    Examples
+    --------
+    >>> u, v = to_grid(*to_map(130.0, 20.0))
+    >>> round(float(u), 6), round(float(v), 6)
+    (130.0, 20.0)
+    """
+    along, across = to_line(x, y)
+    return along, across - BEND * np.sin(2.0 * np.pi * along / BEND_LENGTH)
+
+
 def place(points: ArrayLike, u: float, v: float) -> FloatArray:
     """Set a small plan down at grid coordinates, square to the street there."""
     pace = 2.0 * np.pi / BEND_LENGTH
@@ -74,25 +116,50 @@ def place(points: ArrayLike, u: float, v: float) -> FloatArray:
     return turned + to_map(u, v)
 
 
-def plan_blocks(buildings: int) -> list[Block]:
-    """Blocks that hold so many buildings, in a grid half as wide again as deep."""
-    filled: list[tuple[str, int, int]] = []
-    first = 0
-    while first < buildings:
-        kind = CYCLE[len(filled) % len(CYCLE)]
-        n = min(CAPACITY[kind], buildings - first)
-        filled.append((kind, first, n))
-        first += n
-    columns = math.ceil(math.sqrt(1.5 * len(filled)))
-    filled += [("park", first, 0)] * (-len(filled) % columns)
-    return [
-        Block(number, number % columns, number // columns, *block)
-        for number, block in enumerate(filled)
-    ]
+def shell(number: int) -> tuple[int, int]:
+    """Column and row of the number-th cell when a square grows by a column and a row at a time.
+
+    Examples
+    --------
+    >>> [shell(k) for k in range(5)]
+    [(0, 0), (1, 0), (1, 1), (0, 1), (2, 0)]
+    """
+    edge = math.isqrt(number)
+    rest = number - edge * edge
+    return (edge, rest) if rest <= edge else (2 * edge - rest, edge)
 
 
-def compound_name(block: Block) -> str:
-    """Name of a housing compound (小区), the same for one block always."""
-    names = ("锦绣苑", "杏花苑", "听涛苑", "云栖苑", "望江苑", "橘香苑")
-    again = block.number // len(names)
-    return names[block.number % len(names)] + (f"{again + 1}期" if again else "")
+def shell_number(column: int, row: int) -> int:
+    """Tell the place of a cell in the order of `shell`.
+
+    Examples
+    --------
+    >>> all(shell_number(*shell(k)) == k for k in range(200))
+    True
+    """
+    edge = max(column, row)
+    return edge * edge + (row if column == edge else 2 * edge - column)
+
+
+def plan(buildings: int, seed: int) -> Iterator[Quarter]:
+    """Quarters that hold so many buildings, one by one.
+
+    Examples
+    --------
+    >>> [len(quarter.blocks) for quarter in plan(150, seed=7)]
+    [9, 2]
+    """
+    for number in range(-(-buildings // QUARTER_CAPACITY)):
+        column, row = shell(number)
+        kinds = list(CYCLE)
+        if number > 0:
+            kinds = [CYCLE[k] for k in stream(seed, "plan", number).permutation(len(CYCLE))]
+        first, blocks = number * QUARTER_CAPACITY, []
+        for k, kind in enumerate(kinds):
+            n = min(CAPACITY[kind], buildings - first)
+            if buildings <= first < (number + 1) * QUARTER_CAPACITY:
+                break
+            across, up = QUARTER * column + k % QUARTER, QUARTER * row + k // QUARTER
+            blocks.append(Block(len(CYCLE) * number + k, across, up, kind, first, n))
+            first += n
+        yield Quarter(number, column, row, tuple(blocks))

@@ -1,4 +1,4 @@
-"""Roofs as exact planes: flat with parapet and stair house, gable, hip."""
+"""Roofs as exact planes: flat with parapet and stair house, gable, hip, shed, sawtooth."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ class RoofFace(NamedTuple):
         return float(self.height(*shapely.get_coordinates(self.polygon.centroid)[0]))
 
     @property
-    def highest(self) -> float:
-        """Height of the highest corner."""
-        return float(self.height(*shapely.get_coordinates(self.polygon).T).max())
+    def z_range(self) -> tuple[float, float]:
+        """Heights of the lowest and the highest corner."""
+        z = self.height(*shapely.get_coordinates(self.polygon).T)
+        return float(z.min()), float(z.max())
 
 
 def roof_height(faces: Sequence[RoofFace], x: FloatArray, y: FloatArray) -> FloatArray:
@@ -54,21 +55,31 @@ def roof_height(faces: Sequence[RoofFace], x: FloatArray, y: FloatArray) -> Floa
     """
     z = np.full(len(x), np.nan)
     for face in faces:
+        shapely.prepare(face.polygon)
         inside = shapely.contains_xy(face.polygon, x, y)
         z[inside] = face.height(x[inside], y[inside])
     return z
 
 
-def flat_roof(outline: Polygon, z: float, stair_houses: Sequence[Polygon]) -> list[RoofFace]:
-    """Lay a deck at `z`, with a parapet along its edge and stair houses (楼梯间) on it."""
+def flat_roof(
+    outline: Polygon, z: float, stair_houses: Sequence[Polygon], upon: Sequence[Polygon] = ()
+) -> list[RoofFace]:
+    """Lay a deck at `z`, with a parapet along its edge and stair houses (楼梯间) on it.
+
+    What stands `upon` it, the higher parts of a stepped building, is left open.
+    """
     within = outline.buffer(-PARAPET_WIDTH, join_style="mitre")
-    deck = within.difference(shapely.union_all(stair_houses))
-    parts = [("parapet", outline.difference(within), z + PARAPET_HEIGHT), ("deck", deck, z)]
+    rim, deck = outline.difference(within), within.difference(shapely.union_all(stair_houses))
+    if upon:
+        higher = shapely.union_all(upon)
+        rim, deck = rim.difference(higher), deck.difference(higher)
+    parts = [("parapet", rim, z + PARAPET_HEIGHT), ("deck", deck, z)]
     parts += [("stair house", house, z + STAIR_HOUSE_HEIGHT) for house in stair_houses]
     faces = []
-    for part, polygon, height in parts:
-        x0, y0 = polygon.exterior.coords[0]
-        faces.append(RoofFace(part, polygon, x0, y0, height))
+    for part, shape, height in parts:
+        for polygon in shapely.get_parts(shape):
+            x0, y0 = polygon.exterior.coords[0]
+            faces.append(RoofFace(part, polygon, x0, y0, height))
     return faces
 
 
@@ -95,6 +106,35 @@ def hip_roof(strip: Strip, eave: float, pitch: float) -> list[RoofFace]:
         _slope([right[-1], left[-1], ridge[-1]], eave, pitch),
     ]
     return gable_roof(Strip(ridge, left, right), eave, pitch) + ends
+
+
+def shed_roof(strip: Strip, eave: float, pitch: float) -> list[RoofFace]:
+    """Let one slope (单坡) rise from the right side of a straight strip to its left.
+
+    Examples
+    --------
+    >>> from cimkit.sample.shapes import strip
+    >>> shed_roof(strip([(0, 0), (9, 0)], 4.0), 3.0, 0.25)[0].z_range
+    (3.0, 4.0)
+    """
+    _, left, right, _ = strip
+    return [_slope([right[0], right[-1], left[-1], left[0]], eave, pitch)]
+
+
+def sawtooth_roof(strip: Strip, eave: float, pitch: float) -> list[RoofFace]:
+    """Let a slope rise along each segment and fall back upright (锯齿形), for light from north.
+
+    Examples
+    --------
+    >>> from cimkit.sample.shapes import strip
+    >>> [f.z_range for f in sawtooth_roof(strip([(0, 0), (8, 0), (16, 0)], 20.0), 7.0, 0.25)]
+    [(7.0, 9.0), (7.0, 9.0)]
+    """
+    _, left, right, _ = strip
+    return [
+        _slope([left[k], right[k], right[after], left[after]], eave, pitch)
+        for k, after in strip.segments()
+    ]
 
 
 def _slope(ring: Sequence[FloatArray], eave: float, pitch: float) -> RoofFace:

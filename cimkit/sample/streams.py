@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 PURPOSES = (
-    "row", "building", "address", "trees", "cars",
-    "roof scan", "wall scan", "ground scan", "car scan", "tree scan", "noise",
+    "plan", "row", "building", "occupancy", "address", "trees", "cars",
+    "roof scan", "wall scan", "ground scan", "water scan", "car scan", "tree scan", "noise",
+    "photo", "change", "redraw", "order", "jitter", "lost", "township", "typing",
+    "organisation",
 )  # fmt: skip
 
 

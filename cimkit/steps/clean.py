@@ -1,8 +1,9 @@
 """Clean footprints: repair what is cosmetic, set aside what is not, say which.
 
-Rules F1-F3 and F6-F8: an outline is accepted if it is, or has one obvious reading as, a single
-polygon of sensible size. Nothing is dropped silently: the rows accepted and the issues of
-severity ERROR add up to the features plus the issues ``MULTIPART_SPLIT``, one a further part.
+An outline is accepted if it is, or has one obvious reading as, a single polygon of sensible
+size (`cimkit.steps.repair`) that no other footprint repeats (`cimkit.steps.overlaps`). Nothing
+is dropped silently: the rows accepted and the issues of severity ERROR add up to the features
+plus the issues ``MULTIPART_SPLIT``, one a further part.
 """
 
 from __future__ import annotations
@@ -14,16 +15,11 @@ import shapely
 
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.limits import COORDINATE_MAX, FOOTPRINT_VERTICES_MAX
-from cimkit.steps.rings import (
-    GRID_M,
-    TOUCH_GAP_M,
-    drop_needless_vertices,
-    part_touching_rings,
-    to_grid,
-)
+from cimkit.steps.overlaps import settle_overlaps
+from cimkit.steps.repair import repair
 from cimkit.tables.footprints import Footprints
 from cimkit.tables.identifiers import suffix_duplicates
-from cimkit.tables.issue import Issue, Severity
+from cimkit.tables.issue import Issue
 from cimkit.tables.rawfootprints import RawFootprints
 
 if TYPE_CHECKING:
@@ -31,27 +27,18 @@ if TYPE_CHECKING:
 
     from cimkit.tables._columns import IntArray
 
-AREA_MIN_M2 = 1.0
-"""Smaller outlines are digitising crumbs."""
-
-THINNESS_MIN = 1e-3
-"""Of 4 pi area / perimeter^2, 1 for a disc; a strip 3,000 times longer than wide has this."""
-
-AREA_CHANGE_MAX = 0.01
-"""Share of the area that the repair of a self-crossing ring may change."""
-
 
 def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[Issue]]:
     """Turn raw features into footprints that every later step can rely on.
 
-    Each accepted footprint is one valid polygon on the millimetre grid, of at least
-    `AREA_MIN_M2`, whose rings do not touch. Z and M of vertices are dropped.
+    Each accepted footprint is one valid polygon on the millimetre grid, of at least a square
+    metre, whose rings do not touch. Z and M of vertices are dropped.
 
     Parameters
     ----------
     raw : RawFootprints or GeoDataFrame
-        A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`; its
-        coordinates must be metres.
+        A GeoDataFrame may have columns `building_id`, `height`, `floors`, `source_row`,
+        `label`; its coordinates must be metres.
     on_duplicate : {"suffix", "error"}
         Rows that share an identifier become ``id``, ``id~2``, ``id~3`` from west to east
         (south first where equal),
@@ -64,9 +51,12 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
         ``id#1``, ``id#2``, in the order of their south-west corners.
     issues : list of Issue
         ERROR, set aside: ``GEOM_TYPE_SKIPPED``, ``COORD_NOT_FINITE``, ``VERTICES_TOO_MANY``,
-        ``AREA_ZERO``, ``AREA_SMALL``, ``SLIVER``, ``RING_SELF_CROSS``.
-        WARNING, kept: ``RING_SELF_CROSS`` repaired, ``ID_DUPLICATE``, ``ID_INVALID``.
-        INFO, kept: ``RING_CLEANED``, ``RING_TOUCHES``, ``MULTIPART_SPLIT``.
+        ``AREA_ZERO``, ``AREA_SMALL``, ``SLIVER``, ``RING_SELF_CROSS``, ``RING_TANGLED``,
+        ``RING_TOUCHES``, ``HOLE_CROSSES``, ``FOOTPRINT_DUPLICATE``.
+        WARNING, kept: ``RING_SELF_CROSS``, ``HOLE_CROSSES``, ``HOLE_OUTSIDE``, ``HOLE_MERGED``
+        repaired, ``FOOTPRINT_OVERLAP``, ``ID_DUPLICATE``, ``ID_INVALID``.
+        INFO, kept: ``RING_CLEANED``, ``RING_TOUCHES``, ``MULTIPART_SPLIT``,
+        ``FOOTPRINT_NESTED``.
 
     Raises
     ------
@@ -74,15 +64,20 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
         With ``on_duplicate="error"``, naming the first ten doubled identifiers.
     CrsError
         If a GeoDataFrame is in degrees.
+    LimitError
+        If the footprints lie on each other by the hundred.
     ParameterError
         If `raw` or `on_duplicate` is something else.
 
     Notes
     -----
     Self-crossing rings go through the structure method of `shapely.make_valid`: accepted if one
-    polygon results whose area differs from that of the rings by at most `AREA_CHANGE_MAX`;
-    crumbs below `AREA_MIN_M2` that fall off count as change. Needless vertices and touching
-    rings: `cimkit.steps.rings`.
+    polygon results whose area differs from that of the rings by at most 1 %; crumbs below a
+    square metre that fall off count as change. Needless vertices and touching
+    rings: `cimkit.steps.rings`. Duplicates and overlaps: `cimkit.steps.overlaps`.
+
+    Vertices that neighbours share stay shared: all are rounded alike, and none is moved farther
+    than that without an issue.
 
     Examples
     --------
@@ -104,8 +99,9 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
     ]
     polygons, row_of_polygon, names, notes = _split(shapes, names)
     issues += notes
-    polygons, notes = _repair_all(polygons, names)
+    polygons, notes = repair(polygons, names)
     issues += notes
+    issues += settle_overlaps(polygons, names)
     accepted = np.flatnonzero(~shapely.is_missing(polygons))
     accepted = np.array(
         sorted(accepted.tolist(), key=lambda i: (len(names[i]), names[i])), dtype=np.int64
@@ -118,6 +114,7 @@ def clean(raw: Any, *, on_duplicate: str = "suffix") -> tuple[Footprints, list[I
         floors=raw.floors[rows],
         source_row=raw.source_row[rows],
         crs=raw.crs,
+        label=raw.label[rows],
     )
     return footprints, issues
 
@@ -232,69 +229,3 @@ def _split(
         issues.append(Issue("WARNING", "ID_DUPLICATE", "footprints", name, text))
         part_names[part] = name
     return parts, row_of_part.astype(np.int64), part_names, issues
-
-
-def _repair_all(polygons: NDArray[Any], names: list[str]) -> tuple[NDArray[Any], list[Issue]]:
-    """Polygons that keep the promise of `clean`; None for those that cannot."""
-    issues: list[Issue] = []
-
-    def note(severity: Severity, code: str, row: int, text: str) -> None:
-        issues.append(Issue(severity, code, "footprints", names[row], text))
-
-    polygons, n_removed = drop_needless_vertices(to_grid(polygons))
-    collapsed = shapely.is_missing(polygons)
-    for row in np.flatnonzero(collapsed).tolist():
-        note("ERROR", "AREA_ZERO", row, "its outline encloses nothing; set aside")
-    for row in np.flatnonzero((n_removed > 0) & ~collapsed).tolist():
-        text = f"{n_removed[row]} vertices removed: duplicate, spike, or on a straight line"
-        note("INFO", "RING_CLEANED", row, text)
-    for row in np.flatnonzero(~shapely.is_valid(polygons) & ~collapsed).tolist():
-        why = shapely.is_valid_reason(polygons[row])
-        polygons[row], code, text = _repair(polygons[row])
-        note("ERROR" if polygons[row] is None else "WARNING", code, row, f"{text} ({why})")
-    for row, parted in sorted(part_touching_rings(polygons).items()):
-        before, after = polygons[row], to_grid(np.array([parted]))[0]
-        if after.is_valid and after.geom_type == "Polygon":
-            polygons[row] = after
-            text = f"rings touch; {TOUCH_GAP_M * 100:g} cm of wall put between them, "
-            note("INFO", "RING_TOUCHES", row, text + f"{after.area - before.area:+.4f} m2")
-        else:
-            polygons[row] = None
-            note("ERROR", "RING_TOUCHES", row, "rings touch and cannot be parted; set aside")
-    area, thinness = shapely.area(polygons), _thinness(polygons)
-    for row in np.flatnonzero(area < AREA_MIN_M2).tolist():
-        note("ERROR", "AREA_SMALL", row, f"{area[row]:.3f} m2 is no building; set aside")
-    for row in np.flatnonzero((thinness < THINNESS_MIN) & (area >= AREA_MIN_M2)).tolist():
-        text = f"{area[row]:.1f} m2 within {shapely.length(polygons[row]):.1f} m of outline"
-        note("ERROR", "SLIVER", row, f"{text}; set aside")
-    polygons[(area < AREA_MIN_M2) | (thinness < THINNESS_MIN)] = None
-    return polygons, issues
-
-
-def _repair(polygon: Any) -> tuple[Any, str, str]:
-    """The one reading of a self-crossing outline or None, the issue code, and what was done."""
-    before = polygon.area
-    try:
-        fixed = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
-        parts = shapely.get_parts(fixed)
-        large = parts[shapely.area(parts) >= AREA_MIN_M2]
-        if len(large) == 1:
-            large = to_grid(shapely.get_parts(shapely.set_precision(large[0], GRID_M)))
-    except shapely.GEOSException:
-        return None, "RING_SELF_CROSS", "its rings cross and cannot be untangled; set aside"
-    areas = shapely.area(large)
-    if not shapely.area(parts).sum() > 0:
-        return None, "AREA_ZERO", "its outline encloses nothing; set aside"
-    if not len(large):
-        return None, "AREA_SMALL", f"below {AREA_MIN_M2:g} m2 is no building; set aside"
-    change = abs(areas[0] - before)
-    if len(large) > 1 or change > AREA_CHANGE_MAX * before or not large[0].is_valid:
-        found = " + ".join(f"{area:.2f}" for area in areas[:5].tolist())
-        text = f"its rings cross: {before:.2f} m2 as drawn, {found} m2 if untangled; set aside"
-        return None, "RING_SELF_CROSS", text
-    return large[0], "RING_SELF_CROSS", f"untangled, area changed by {change:.4f} m2"
-
-
-def _thinness(polygons: NDArray[Any]) -> NDArray[np.float64]:
-    """4 pi area / perimeter^2; NaN for None."""
-    return np.asarray(4 * np.pi * shapely.area(polygons) / shapely.length(polygons) ** 2)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cimkit.errors import TableError
+from cimkit.errors import LimitError, TableError
+from cimkit.limits import ROWS_MAX
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -24,6 +25,7 @@ def floats(
     name: str, values: ArrayLike, n: int | None = None, *, finite: bool = True
 ) -> FloatArray:
     """One contiguous float64 column of length `n`; NaN allowed only where `finite` is off."""
+    _check_size(name, values)
     column = np.ascontiguousarray(values, dtype=np.float64)
     _check_length(name, column, n)
     if finite and not np.isfinite(column).all():
@@ -33,6 +35,7 @@ def floats(
 
 def integers(name: str, values: ArrayLike, n: int | None = None) -> IntArray:
     """One contiguous int64 column of length `n`."""
+    _check_size(name, values)
     column = np.ascontiguousarray(values, dtype=np.int64)
     _check_length(name, column, n)
     return column
@@ -97,6 +100,14 @@ def describe(table: object, n: int, crs: str, bounds: tuple[float, ...] | None) 
         box = "empty" if bounds is None else " ".join(f"{value:.1f}" for value in bounds)
         place = f"{crs or 'no CRS'}, [{box}], "
     return f"{type(table).__name__}({n:,} rows, {place}{size / 1e6:.1f} MB)"
+
+
+def _check_size(name: str, values: ArrayLike) -> None:
+    """Refuse before anything is copied."""
+    if isinstance(values, np.ndarray) and values.size > ROWS_MAX:
+        raise LimitError(
+            f"{name}: {values.size:,} rows, at most {ROWS_MAX:,}; work on one part at a time"
+        )
 
 
 def _check_length(name: str, column: NDArray[Any], n: int | None) -> None:

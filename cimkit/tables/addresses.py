@@ -42,6 +42,8 @@ class Addresses:
         Number of the row in its file.
     crs : str
         Any text that pyproj reads.
+    source_crs : str
+        CRS of the coordinates in the file, as it was stated; "" where unknown.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class Addresses:
     building_ref: TextArray = ()  # type: ignore[assignment]
     source_row: IntArray = ()  # type: ignore[assignment]
     crs: str = ""
+    source_crs: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -107,6 +110,7 @@ class Addresses:
             self.building_ref[rows],
             self.source_row[rows],
             self.crs,
+            self.source_crs,
         )
 
     def to_geopandas(self) -> gpd.GeoDataFrame:

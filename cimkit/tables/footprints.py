@@ -21,6 +21,7 @@ from cimkit.tables._columns import (
     integers,
     offsets,
     ragged_index,
+    texts,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Footprints:
         Number of the feature in its file.
     crs : str
         Any text that pyproj reads.
+    label : text array, shape (n,), optional
+        Name or number of the building on the map (幢号); "" where none.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class Footprints:
     floors: FloatArray
     source_row: IntArray
     crs: str = ""
+    label: TextArray = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -94,6 +98,7 @@ class Footprints:
         put(self, "height", floats("height", self.height, n, finite=False))
         put(self, "floors", floats("floors", self.floors, n, finite=False))
         put(self, "source_row", integers("source_row", self.source_row, n))
+        put(self, "label", texts("label", self.label if len(self.label) else [""] * n, n))
 
     @classmethod
     def from_polygons(
@@ -105,6 +110,7 @@ class Footprints:
         floors: Any = None,
         source_row: Any = None,
         crs: str = "",
+        label: Any = None,
     ) -> Self:
         """Take valid shapely polygons as they are; `cimkit.clean` is for all others.
 
@@ -115,6 +121,7 @@ class Footprints:
             Valid, not empty.
         height, floors, source_row : sequence of number, length n, optional
         crs : str, optional
+        label : sequence of str, length n, optional
         """
         shapes = shapely.orient_polygons(
             shapely.force_2d(np.asarray(polygons, dtype=object)), exterior_cw=False
@@ -134,6 +141,7 @@ class Footprints:
             nothing if floors is None else floors,
             np.arange(n) if source_row is None else source_row,
             crs,
+            () if label is None else label,  # type: ignore[arg-type]
         )
 
     def __len__(self) -> int:
@@ -203,10 +211,11 @@ class Footprints:
             self.floors[chosen],
             self.source_row[chosen],
             self.crs,
+            self.label[chosen],
         )
 
     def to_geopandas(self) -> gpd.GeoDataFrame:
-        """Columns `building_id`, `height`, `floors`, `source_row` and the polygons."""
+        """Columns `building_id`, `height`, `floors`, `source_row`, `label`; the polygons."""
         import geopandas as gpd
 
         return gpd.GeoDataFrame(
@@ -215,6 +224,7 @@ class Footprints:
                 "height": self.height,
                 "floors": self.floors,
                 "source_row": self.source_row,
+                "label": self.label.astype(object),
             },
             geometry=list(self.polygons()),
             crs=self.crs or None,
@@ -230,4 +240,5 @@ class Footprints:
             floors=frame.get("floors"),
             source_row=frame.get("source_row"),
             crs="" if frame.crs is None else frame.crs.to_string(),
+            label=frame["label"].fillna("") if "label" in frame else None,
         )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters, lone surrogates
-    "\u202a-\u202e\u2066-\u2069]"  # marks that turn the direction of writing
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd"  # controls, lone surrogates, what was lost
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # marks that turn the way of writing
 )
 _EXACT = 2.0**53
 """From here on float64 skips whole numbers: two identifiers could read the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -22,19 +22,45 @@ from cimkit.tables._columns import (
 if TYPE_CHECKING:
     import pandas as pd
 
+_TEXTS = {
+    "building_id": None,
+    "address_id": None,
+    "rule": None,
+    "factors": "",
+    "runner_up_id": "",
+    "matched_elements": "",
+    "conflicts": "",
+    "crs_in": "",
+    "transform": "",
+    "review_state": "auto",
+}
+"""Text columns, and what they hold where nothing is given."""
+
+_SHARES = ("runner_up_confidence", "text_similarity")
+_COLUMNS = (
+    *("building_id", "address_id", "role", "rule", "confidence", "factors", "distance_m"),
+    *("inside", "n_candidates", "runner_up_id", "runner_up_confidence", "text_similarity"),
+    *("matched_elements", "conflicts", "source_row", "crs_in", "transform", "review_state"),
+    "primary",
+)
+"""Columns of the DataFrame, in their order."""
+
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Links:
     """Pairs of building and address with their evidence; many-to-many.
+
+    Enough to answer why an address is tied to a building, and what else came into question.
 
     Parameters
     ----------
     building_id, address_id : text array, shape (n,)
         The pair; unique as a pair.
     rule : text array, shape (n,)
-        ``R0`` given by the source, ``R1`` inside one footprint, ``R3`` at the edge of one.
+        ``R0`` given by the source, ``R1`` inside one footprint, ``R2`` inside several, ``R3``
+        at the edge of one.
     confidence : float64 array, shape (n,)
-        Probability in [0, 1] that the pair is right.
+        Probability in [0, 1] that the pair is right: the product of the factors.
     distance_m : float64 array, shape (n,)
         From the address to the footprint, metres; 0 inside, NaN without coordinates.
     inside : bool array, shape (n,)
@@ -42,9 +68,30 @@ class Links:
     n_candidates : int64 array, shape (n,)
         Footprints that came into question.
     primary : bool array, shape (n,)
-        The one link that gives the building its address in tiles; at most one a building.
+        The one link that gives the building its address in tiles; at most one a building. In
+        the DataFrame also as `role`, primary or secondary.
     unlinked_id, unlinked_reason : text array, shape (m,)
         Addresses without a link, each with the reason.
+    factors : text array, shape (n,), optional
+        JSON: ``base`` of the rule, ``point`` for the accuracy of the place, ``text`` for the
+        building number.
+    runner_up_id : text array, shape (n,), optional
+        The building that came next; "" where none.
+    runner_up_confidence : float64 array, shape (n,), optional
+        What that building would have got; NaN where none.
+    text_similarity : float64 array, shape (n,), optional
+        1 if the building numbers in the address and on the label agree, 0 if they contradict
+        each other, NaN where one of them has none.
+    matched_elements : text array, shape (n,), optional
+        Elements of the address found on the label: ``building``.
+    conflicts : text array, shape (n,), optional
+        ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, separated by ``;``; "" where none.
+    source_row : int64 array, shape (n,), optional
+        Number of the address in its file; -1 where unknown.
+    crs_in, transform : text array, shape (n,), optional
+        CRS of the coordinates in the file; ``A -> B`` where they were transformed.
+    review_state : text array, shape (n,), optional
+        ``auto`` until a person says ``accepted``, ``rejected`` or ``edited``.
     """
 
     building_id: TextArray
@@ -57,29 +104,45 @@ class Links:
     primary: BoolArray
     unlinked_id: TextArray
     unlinked_reason: TextArray
+    factors: TextArray = ()  # type: ignore[assignment]
+    runner_up_id: TextArray = ()  # type: ignore[assignment]
+    runner_up_confidence: FloatArray = ()  # type: ignore[assignment]
+    text_similarity: FloatArray = ()  # type: ignore[assignment]
+    matched_elements: TextArray = ()  # type: ignore[assignment]
+    conflicts: TextArray = ()  # type: ignore[assignment]
+    source_row: IntArray = ()  # type: ignore[assignment]
+    crs_in: TextArray = ()  # type: ignore[assignment]
+    transform: TextArray = ()  # type: ignore[assignment]
+    review_state: TextArray = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "building_id", texts("building_id", self.building_id))
         n = len(self.building_id)
-        for name in ("address_id", "rule"):
-            put(self, name, texts(name, getattr(self, name), n))
+
+        def given(name: str, otherwise: Any) -> Any:
+            column = getattr(self, name)
+            return column if len(column) or otherwise is None else [otherwise] * n
+
+        for name, otherwise in _TEXTS.items():
+            put(self, name, texts(name, given(name, otherwise), n))
         put(self, "confidence", floats("confidence", self.confidence, n))
         put(self, "distance_m", floats("distance_m", self.distance_m, n, finite=False))
-        put(self, "inside", np.asarray(self.inside, dtype=np.bool_))
-        put(self, "primary", np.asarray(self.primary, dtype=np.bool_))
+        for name in _SHARES:
+            put(self, name, floats(name, given(name, np.nan), n, finite=False))
+        for name in ("inside", "primary"):
+            put(self, name, np.asarray(getattr(self, name), dtype=np.bool_))
         put(self, "n_candidates", integers("n_candidates", self.n_candidates, n))
+        put(self, "source_row", integers("source_row", given("source_row", -1), n))
         put(self, "unlinked_id", texts("unlinked_id", self.unlinked_id))
-        put(
-            self,
-            "unlinked_reason",
-            texts("unlinked_reason", self.unlinked_reason, len(self.unlinked_id)),
-        )
+        reason = texts("unlinked_reason", self.unlinked_reason, len(self.unlinked_id))
+        put(self, "unlinked_reason", reason)
         pairs = set(zip(self.building_id.tolist(), self.address_id.tolist(), strict=True))
         if len(pairs) < n:
             raise TableError("Links: a pair occurs twice")
-        if n and not ((self.confidence >= 0) & (self.confidence <= 1)).all():
-            raise TableError("Links: confidence must lie in [0, 1]")
+        for name in ("confidence", *_SHARES):
+            column = getattr(self, name)
+            if ((column < 0) | (column > 1)).any():
+                raise TableError(f"Links: {name} must lie in [0, 1]")
 
     def __len__(self) -> int:
         return len(self.building_id)
@@ -89,35 +152,27 @@ class Links:
             f"{describe(self, len(self), '', None)[:-1]}, {len(self.unlinked_id):,} unlinked)"
         )
 
+    @property
+    def role(self) -> TextArray:
+        """``primary`` or ``secondary``, shape (n,)."""
+        return texts("role", np.where(self.primary, "primary", "secondary"))
+
     def take(self, rows: IntArray | BoolArray) -> Self:
         """The pairs chosen by index or mask; the unlinked addresses stay."""
+        chosen = {name: getattr(self, name)[rows] for name in _COLUMNS if name != "role"}
         return type(self)(
-            self.building_id[rows],
-            self.address_id[rows],
-            self.rule[rows],
-            self.confidence[rows],
-            self.distance_m[rows],
-            self.inside[rows],
-            self.n_candidates[rows],
-            self.primary[rows],
-            self.unlinked_id,
-            self.unlinked_reason,
+            **chosen, unlinked_id=self.unlinked_id, unlinked_reason=self.unlinked_reason
         )
 
     def to_pandas(self) -> pd.DataFrame:
         """The pairs as a DataFrame; the unlinked addresses are in `unlinked_to_pandas`."""
         import pandas as pd
 
+        columns = {name: getattr(self, name) for name in _COLUMNS}
         return pd.DataFrame(
             {
-                "building_id": self.building_id.astype(object),
-                "address_id": self.address_id.astype(object),
-                "rule": self.rule.astype(object),
-                "confidence": self.confidence,
-                "distance_m": self.distance_m,
-                "inside": self.inside,
-                "n_candidates": self.n_candidates,
-                "primary": self.primary,
+                name: column.astype(object) if name == "role" or name in _TEXTS else column
+                for name, column in columns.items()
             }
         )
 
@@ -130,4 +185,16 @@ class Links:
                 "address_id": self.unlinked_id.astype(object),
                 "reason": self.unlinked_reason.astype(object),
             }
+        )
+
+    @classmethod
+    def from_pandas(cls, pairs: pd.DataFrame, unlinked: pd.DataFrame) -> Self:
+        """Inverse of `to_pandas` and `unlinked_to_pandas`; evidence may be missing."""
+        columns = {
+            name: pairs[name].fillna("") if name in _TEXTS else pairs[name]
+            for name in _COLUMNS
+            if name != "role" and name in pairs
+        }
+        return cls(
+            **columns, unlinked_id=unlinked["address_id"], unlinked_reason=unlinked["reason"]
         )

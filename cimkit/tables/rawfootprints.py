@@ -35,6 +35,8 @@ class RawFootprints:
         Whether the source has an identifier at all; if not, `source_row` serves.
     crs : str
         Any text that pyproj reads.
+    label : text array, shape (n,), optional
+        Name or number of the building on the map (幢号); "" where none.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class RawFootprints:
     source_row: IntArray
     has_ids: bool = True
     crs: str = ""
+    label: TextArray = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -63,6 +66,7 @@ class RawFootprints:
         put(self, "height", floats("height", self.height, n, finite=False))
         put(self, "floors", floats("floors", self.floors, n, finite=False))
         put(self, "source_row", integers("source_row", self.source_row, n))
+        put(self, "label", texts("label", self.label if len(self.label) else [""] * n, n))
 
     def __len__(self) -> int:
         return len(self.feature_id)
@@ -72,10 +76,11 @@ class RawFootprints:
         return f"RawFootprints({len(self):,} features{ids}, {self.crs or 'no CRS'})"
 
     def to_geopandas(self) -> gpd.GeoDataFrame:
-        """Columns `building_id` (if any), `height`, `floors`, `source_row` and geometries."""
+        """Columns `building_id` (if any), `height` ... `label`, and geometries."""
         import geopandas as gpd
 
         columns = {"height": self.height, "floors": self.floors, "source_row": self.source_row}
+        columns["label"] = self.label.astype(object)
         if self.has_ids:
             columns["building_id"] = self.feature_id.astype(object)
         return gpd.GeoDataFrame(columns, geometry=list(self.geometry), crs=self.crs or None)
@@ -97,4 +102,5 @@ class RawFootprints:
             frame.get("source_row", np.arange(n)),
             has_ids,
             "" if frame.crs is None else frame.crs.to_string(),
+            tidy_identifiers(frame["label"]) if "label" in frame else (),  # type: ignore[arg-type]
         )

@@ -14,6 +14,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT, None}
 
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
+TOO_MANY = {errno.EMFILE, errno.ENFILE}
+
 
 def advice_for(number: int | None) -> str:
     """What to do about the error with this number; "" where nobody knows.
@@ -27,6 +29,8 @@ def advice_for(number: int | None) -> str:
         return "Free space or choose another disk."
     if number in FORBIDDEN:
         return "Look at the permissions or choose another folder."
+    if number in TOO_MANY:
+        return "Let a process open more files (ulimit -n 4096)."
     return ""
 
 

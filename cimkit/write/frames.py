@@ -59,6 +59,7 @@ def building_frame(
 ) -> gpd.GeoDataFrame:
     """Layer ``buildings``: all attributes, the primary address, the cleaned footprint."""
     frame = buildings.to_pandas().assign(address=list(address), floors=footprints.floors)
+    frame = frame.assign(label=footprints.label.astype(object))
     return gpd.GeoDataFrame(frame, geometry=list(footprints.polygons()), crs=footprints.crs)
 
 

@@ -1,6 +1,7 @@
-"""Tables that one worker leaves for another during a build, in the build's own work folder.
+"""Tables that one worker leaves for another, in the parts of the build's work folder.
 
-Plain arrays without pickles. Nothing here outlives the build, so the layout is free to change.
+Plain arrays without pickles. No other version of cimkit reads them, so the layout is free to
+change.
 """
 
 from __future__ import annotations
@@ -34,49 +35,30 @@ _MODEL_ARRAYS = (
 )
 
 
-class PointSpool:
-    """Hands the points of one cloud file to the blocks, from one worker.
+def append_points(path: str | Path, cloud: PointCloud) -> None:
+    """Add points to a file."""
+    packed = np.empty(len(cloud), dtype=_POINT)
+    for field in _POINT.names or ():
+        packed[field] = getattr(cloud, field)
+    with Path(path).open("ab") as file:
+        file.write(packed.view(np.uint8).data)
+
+
+def load_points(files: Sequence[tuple[str, int]], crs: str) -> tuple[PointCloud, IntArray]:
+    """The points of several files, and the number that each file is given.
 
     Parameters
     ----------
-    folder : str
-        Spool folder of the build.
-    number : int
-        Number of the cloud file; two files never write to the same place.
+    files : sequence of (path, number)
+    crs : str
+        Written into the table.
     """
-
-    def __init__(self, folder: str, number: int) -> None:
-        self._folder, self._number = Path(folder, "points"), number
-        self._begun: set[Path] = set()
-
-    def append(self, block: str, kind: str, cloud: PointCloud) -> None:
-        """Add points of one kind to a block."""
-        packed = np.empty(len(cloud), dtype=_POINT)
-        for field in _POINT.names or ():
-            packed[field] = getattr(cloud, field)
-        path = self._folder / block / f"{self._number:06d}.{kind}"
-        # Not "ab" at once: what an attempt that died has left must not come twice.
-        mode = "ab" if path in self._begun else "wb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode) as file:
-            file.write(packed.view(np.uint8).data)
-        self._begun.add(path)
-
-
-def load_points(
-    folder: str, block: str, kinds: Sequence[str], crs: str
-) -> tuple[PointCloud, IntArray]:
-    """The points of a block, of some kinds, and the number of the file that each is from."""
-    paths = sorted(
-        path for path in Path(folder, "points", block).glob("*") if path.suffix[1:] in kinds
-    )
-    sizes = [path.stat().st_size // _POINT.itemsize for path in paths]
+    sizes = [Path(path).stat().st_size // _POINT.itemsize for path, _ in files]
     x, y, z = (np.empty(sum(sizes)) for _ in range(3))
     classes, start = np.empty(sum(sizes), dtype=np.uint8), 0
-    for path, size in zip(paths, sizes, strict=True):
-        for first in range(
-            0, size, _PIECE
-        ):  # piece by piece: the arrays above are all that stays
+    for (path, _), size in zip(files, sizes, strict=True):
+        # Piece by piece: the arrays above are all that stays.
+        for first in range(0, size, _PIECE):
             count = min(_PIECE, size - first)
             offset = first * _POINT.itemsize
             packed = np.fromfile(path, dtype=_POINT, count=count, offset=offset)
@@ -84,13 +66,12 @@ def load_points(
             x[here], y[here], z[here] = packed["x"], packed["y"], packed["z"]
             classes[here] = packed["classification"]
             start += count
-    source = np.repeat([int(path.stem) for path in paths], sizes).astype(np.int64)
+    source = np.repeat([number for _, number in files], sizes).astype(np.int64)
     return PointCloud(x, y, z, classes, crs), source
 
 
 def save_sums(path: str | Path, sums: GroundSums) -> None:
     """Keep the ground sums of one file."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     place = np.array([sums.first_row, sums.first_column])
     np.savez(path, place=place, cell=sums.cell, total=sums.total, points=sums.points)
 
@@ -129,7 +110,6 @@ def load_terrain_window(
 
 def save_models(path: str | Path, models: Models) -> None:
     """Keep the models of one block, without their identifiers."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: getattr(models, name) for name in _MODEL_ARRAYS}
     np.savez(path, lod=np.array(models.lod), **arrays)
 
@@ -154,9 +134,13 @@ def load_stored(
     return Models.concatenate(taken).take(order)
 
 
+def save_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file at once."""
+    Path(path).write_bytes(data)
+
+
 def save_lines(path: str | Path, lines: Iterator[bytes]) -> list[int]:
     """Write lines and return their sizes."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Path(path).open("wb") as file:
         return [file.write(line) for line in lines]
 

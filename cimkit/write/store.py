@@ -1,37 +1,42 @@
 """The output folder: whole or not at all.
 
-Everything is written into a staging folder beside the output. When it is complete, the two are
-exchanged in one system call (Linux), so that a reader sees the old city or the new one and
-never a mix; where the system has no such call, by two renames.
+A build works in one staging folder beside the output: ``work`` holds finished parts
+(`cimkit.write.partitions`), ``city`` the products. When these are complete, ``city`` and the
+output are exchanged in one system call (Linux), so that a reader sees the old city or the new
+one and never a mix; where the system has no such call, by two renames.
+
+A build that ends early leaves its finished parts, and the next build of the same output takes
+over those that it needs. They are found by what they were made from, not by the job, so it may
+be a job with other parameters or other inputs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
-import re
-import secrets
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from cimkit.errors import StoreError
-from cimkit.write.faults import FORBIDDEN, FULL, advice_for
+from cimkit.write.faults import FORBIDDEN, FULL, TOO_MANY, advice_for
+from cimkit.write.lock import Lock, Owner
+from cimkit.write.partitions import RECORD, file_sha256
 
 MANIFEST = "manifest.json"
 """Every city folder holds one; a folder without is not replaced."""
 
-_DISK_ERRORS = FULL | FORBIDDEN | {errno.EIO}
+_DISK_ERRORS = FULL | FORBIDDEN | TOO_MANY | {errno.EIO, errno.EINTR}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class Staging:
-    """A folder that becomes the output by `commit`, or is removed.
+    """A folder that becomes the output by `commit`.
 
     Parameters
     ----------
@@ -39,6 +44,11 @@ class Staging:
         The output folder. A link stays; the folder that it names is written.
     overwrite : bool
         Replace a city that stands there.
+
+    Attributes
+    ----------
+    abandoned : Owner or None
+        The process that was building this output when it died.
 
     Raises
     ------
@@ -52,34 +62,31 @@ class Staging:
     >>> with Staging(f"{parent}/city") as staging:
     ...     staging.write("manifest.json", b"{}")
     ...     staging.commit()
-    >>> sorted(os.listdir(f"{parent}/city"))
-    ['manifest.json']
+    >>> sorted(os.listdir(f"{parent}/city")), os.listdir(parent)
+    (['manifest.json'], ['city'])
     """
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
         self.out = Path(os.path.realpath(out))
-        # A worker of a killed build may write on for a moment, but not into the next build.
-        build = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.folder = self._beside(f"staging-{build}")
-        self.work = self._beside(f"work-{build}")
+        self.folder = self._beside("staging")
+        self.city, self._work = self.folder / "city", self.folder / "work"
         self._old = self._beside("old")
-        self._overwrite = overwrite
-        self._lock: IO[str] | None = None
+        self._overwrite, self._committed = overwrite, False
+        self._lock = Lock(self._beside("lock"))
 
     def __enter__(self) -> Self:
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+            self._lock.take(self.out)
             self._finish_commit()
             check_output(self.out, overwrite=self._overwrite)
-            self._remove_stale()
-            self.folder.mkdir()
-            self.work.mkdir()
+            self._remove_strays()
+            self._work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self._release()
+            self._lock.release()
             raise _disk_error(error, self.out) from error
         except BaseException:
-            self._release()
+            self._lock.release()
             raise
         return self
 
@@ -89,13 +96,47 @@ class Staging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _remove(self.folder)
-        _remove(self.work)
+        n_parts = 0 if self._committed else self._n_parts()
+        if not n_parts:
+            _remove(self.folder)
         with suppress(OSError):
             self._finish_commit()
-        self._release()
-        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-            raise _disk_error(error, self.out) from error
+        self._lock.release()
+        if error is None:
+            return
+        disk = isinstance(error, OSError) and error.errno in _DISK_ERRORS
+        told = _disk_error(error, self.out) if isinstance(error, OSError) and disk else error
+        if n_parts:
+            told.add_note(
+                f"{n_parts:,} finished parts are kept in {self.folder}: the next build of this "
+                "city goes on from there. Delete that folder if there will be none."
+            )
+        if told is not error:
+            raise told from error
+
+    @property
+    def abandoned(self) -> Owner | None:
+        """Who was building this output when it died; None if the last build ended by itself."""
+        return self._lock.abandoned
+
+    def work(self, versions: str, kinds: Sequence[str]) -> Path:
+        """The folder for parts of some kinds that these versions made; others are removed.
+
+        Parameters
+        ----------
+        versions : str
+            Fingerprint of the software: what another version made is never taken over.
+        kinds : sequence of str
+            Names of the folders that are made in it.
+        """
+        for stranger in self._work.iterdir():
+            if stranger.name != versions:
+                _remove(stranger)
+        for kind in kinds:
+            (self._work / versions / kind).mkdir(parents=True, exist_ok=True)
+            for draft in (self._work / versions / kind).glob("*.part"):
+                _remove(draft)
+        return self._work / versions
 
     def keep_out(self, path: str | Path) -> None:
         """Refuse a file inside the output folder: the commit would remove it.
@@ -112,7 +153,7 @@ class Staging:
 
     def path(self, name: str) -> Path:
         """Where a product is written; folders on the way are made."""
-        path = self.folder / name
+        path = self.city / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -120,11 +161,25 @@ class Staging:
         """Write one product."""
         self.path(name).write_bytes(data)
 
+    def adopt(self, name: str, source: str | Path) -> None:
+        """Make a file of a finished part a product; the part keeps it too."""
+        target = self.path(name)
+        if target.exists():  # tiles are named by their bytes: two may be one
+            return
+        try:
+            os.link(source, target)
+        except OSError:  # a file system without links
+            shutil.copyfile(source, target)
+
+    def clear(self) -> None:
+        """Remove the products of an earlier build that did not come to its commit."""
+        _remove(self.city)
+
     def sums(self) -> dict[str, dict[str, int | str]]:
         """Size and SHA-256 of each product, by its name in the folder, sorted."""
-        files = sorted(p for p in self.folder.rglob("*") if p.is_file())
+        files = sorted(p for p in self.city.rglob("*") if p.is_file())
         return {
-            file.relative_to(self.folder).as_posix(): {
+            file.relative_to(self.city).as_posix(): {
                 "bytes": file.stat().st_size,
                 "sha256": file_sha256(file),
             }
@@ -132,7 +187,7 @@ class Staging:
         }
 
     def commit(self) -> None:
-        """Make the staging folder the output. What stood there is removed last.
+        """Make the products the output. What stood there is removed last.
 
         Raises
         ------
@@ -140,18 +195,20 @@ class Staging:
             If something that must not be replaced came to stand there during the build.
         """
         try:
-            for path in (*self.folder.rglob("*"), self.folder):
-                _sync(path)
+            for path in (*self.city.rglob("*"), self.city):
+                sync(path)
             check_output(self.out, overwrite=self._overwrite)
             if not self.out.exists():
-                self.folder.rename(self.out)
-            elif not _exchange(self.folder, self.out):
+                self.city.rename(self.out)
+            elif not _exchange(self.city, self.out):
                 _remove(self._old)
                 self.out.rename(self._old)
-                self.folder.rename(self.out)
+                self.city.rename(self.out)
         except OSError as error:
             raise _disk_error(error, self.out) from error
-        _sync(self.out.parent)
+        self._committed = True
+        with suppress(OSError):  # without it a power cut may bring the old city back, whole
+            sync(self.out.parent)
 
     def _beside(self, kind: str) -> Path:
         return self.out.with_name(f".{self.out.name}.{kind}")
@@ -162,35 +219,15 @@ class Staging:
             self._old.rename(self.out)
         _remove(self._old)
 
-    def _remove_stale(self) -> None:
-        """Remove what killed builds of this output left; the lock is held."""
-        name = re.compile(rf"\.{re.escape(self.out.name)}\.(staging|work)-\d+-[0-9a-f]{{8}}")
-        for path in list(self.out.parent.iterdir()):
-            if name.fullmatch(path.name):
-                _remove(path)
+    def _remove_strays(self) -> None:
+        """Remove what stands where the staging folder should, and is none."""
+        for path in (self.folder, self._work, self.city):
+            if path.is_symlink() or path.is_file():
+                path.unlink()
 
-    def _take_lock(self) -> None:
-        """Keep a lock file open; the system frees it when the process ends, however it ends."""
-        path = self._beside("lock")
-        while self._lock is None:
-            file = path.open("a")
-            if not _lock(file):
-                file.close()
-                raise StoreError(
-                    f"{self.out}: another build is writing it. Wait for it, or name another "
-                    "folder."
-                )
-            if _is_at(file, path):
-                self._lock = file
-            else:  # its owner removed it between our opening and locking: nobody else sees it
-                file.close()
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            with suppress(PermissionError):  # Windows keeps an open file
-                self._beside("lock").unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
+    def _n_parts(self) -> int:
+        """Finished parts in the staging folder."""
+        return sum(1 for _ in self._work.glob(f"*/*/*/{RECORD}"))
 
 
 def check_output(out: str | Path, *, overwrite: bool) -> None:
@@ -216,42 +253,6 @@ def check_output(out: str | Path, *, overwrite: bool) -> None:
         )
 
 
-def write_file(folder: str | Path, name: str, data: bytes) -> None:
-    """Write bytes into a folder, which is made if needed."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    Path(folder, name).write_bytes(data)
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _lock(file: IO[str]) -> bool:
-    """Lock a file; False if another process holds it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Whether an open file is the one that the path names."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _remove(path: Path) -> None:
     """Remove a folder as far as that is possible, a link without following it."""
     if path.is_symlink() or path.is_file():
@@ -261,7 +262,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Force a file or folder to the disk."""
     if sys.platform == "win32":  # it syncs only what is open for writing, and no folders
         return
@@ -289,6 +290,9 @@ def _exchange(one: Path, other: Path) -> bool:
 def _disk_error(error: OSError, out: Path) -> StoreError:
     """The error in words, with advice where there is some."""
     place, why = error.filename or out, error.strerror or error
+    if error.errno in FULL:
+        with suppress(OSError):
+            why = f"{why}; {shutil.disk_usage(out.parent).free:,} bytes are free there"
     words = f"{place}: cannot be written ({why}).", advice_for(error.errno)
     untouched = "What stood in the output folder is untouched."
     return StoreError(" ".join(filter(None, (*words, untouched))))

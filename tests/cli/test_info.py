@@ -27,7 +27,7 @@ def test_people_read_what_each_file_is(run, files) -> None:
     assert facts >= {
         "kind vector",
         "text encoding gb18030",
-        "as footprints building id: 编号, height: none, floors: 层数",
+        "as footprints building id: 编号, height: none, floors: 层数, label: 名称",
         "note: text of footprints.shp read as gb18030: none was declared",
         "kind table",
         "as addresses address id: 地址编码, address text: 标准地址, building: none, x: x, y: y",

@@ -14,7 +14,7 @@ import pytest
 import cimkit
 from cimkit.errors import FormatError, LimitError, ParameterError, StoreError, WorkerError
 
-COMMANDS = ("demo", "info", "build", "check", "sample")
+COMMANDS = ("demo", "info", "build", "check", "sample", "code")
 HEAVY = {
     *("numpy", "numba", "shapely", "geopandas", "pandas", "pyogrio", "laspy", "lazrs"),
     *("rasterio", "pyproj", "trimesh", "scipy"),
@@ -27,7 +27,7 @@ def test_help_and_import_load_nothing_heavy() -> None:
 import contextlib, io, json, sys
 import cimkit
 from cimkit.cli import main
-for command in ([], ["demo"], ["info"], ["build"], ["check"], ["sample"]):
+for command in ([], ["demo"], ["info"], ["build"], ["check"], ["sample"], ["code", "mint"]):
     sys.argv = ["cimkit", *command, "--help"]
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:
         main()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimkit.codes.beidou import LENGTHS, UNITS, beidou_code, beidou_corner
+from cimkit.codes.beidou import beidou_code, beidou_corner
+from cimkit.codes.beidou_cells import LENGTHS, UNITS
 from cimkit.errors import ParameterError
 
 SAMPLE = "N50J47539B8255346152"

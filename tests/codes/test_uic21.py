@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimkit.codes.uic21 import SERIAL_MAX, mint, parse, validate, with_check
+from cimkit.codes.uic21 import (
+    SERIAL_MAX,
+    mint,
+    mint_all,
+    parse,
+    valid_all,
+    validate,
+    with_check,
+)
 from cimkit.errors import ParameterError
 
 SAMPLE = "421002990100001000123"
@@ -72,3 +81,62 @@ def test_bad_codes_are_explained(code: Any, fault: str):
 def test_bad_segments_are_refused(segments: Any, name: str):
     with pytest.raises(ParameterError, match=f"^{name}: "):
         mint(*segments)
+
+
+rows = st.tuples(digits(6), digits(6), digits(3), st.integers(1, SERIAL_MAX))
+
+
+@given(st.lists(rows, min_size=1, max_size=8))
+def test_many_codes_are_minted_as_one(segments: Any):
+    expected = [mint(*row) for row in segments]
+    assert mint_all(*zip(*segments, strict=True)).tolist() == expected
+    county, class_code, _, serial = segments[0]
+    assert mint_all(county, class_code, "001", [serial, 1]).tolist() == [
+        mint(county, class_code, "001", serial),
+        mint(county, class_code, "001", 1),
+    ]
+    assert valid_all(expected).all()
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.sampled_from("0123456789-０１－ O"), max_size=26),
+            st.builds(lambda row: with_check(mint(*row)), rows),
+            st.builds(lambda row, k: with_check(mint(*row))[:k], rows, st.integers(15, 24)),
+            st.builds(lambda row: f" {mint(*row)}　", rows),
+            st.text(max_size=25),
+        ),
+        max_size=6,
+    )
+)
+def test_many_codes_are_validated_as_one(codes: list[str]):
+    assert valid_all(codes).tolist() == [not validate(code) for code in codes]
+
+
+def test_no_codes():
+    assert mint_all("421002", "990100", "001", []).shape == (0,)
+    assert valid_all([]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        (
+            (["421002", "42100"], "990100", "001", [1, 2]),
+            "county: row 1: 6 digits, not '42100'",
+        ),
+        (("421002", ["99010a"], "001", [1]), "class_code: row 0: 6 digits"),
+        (("421002", "990100", ["001", "００１"], [1, 2]), "township: row 1: 3 digits"),
+        (("421002", "990100", "001", [1, 0]), "serial: row 1: 1 to 999,999, not 0"),
+        (("421002", "990100", "001", [SERIAL_MAX + 1]), "serial: row 0"),
+    ],
+)
+def test_the_first_bad_row_is_named(segments: Any, message: str):
+    with pytest.raises(ParameterError, match=message):
+        mint_all(*segments)
+
+
+def test_segments_of_another_number_of_rows_are_refused():
+    with pytest.raises(ParameterError, match="township: 3 rows for 2 serials"):
+        mint_all("421002", "990100", ["001"] * 3, np.array([1, 2]))

@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 from shapely import affinity
 
 from cimkit.tables import Footprints
+from tests.zoo import sound_shapes
 
 FAR = (39_512_345.0, 3_398_765.0)
 """Zone-prefixed Gauss-Krüger: float64 steps are 7e-9 m here."""
+
+
+MOST = 500
+"""Points at one shape: a ring of 10,000 corners would give 80,000."""
 
 
 def box(x0: float, y0: float, x1: float, y1: float, *holes: Any) -> shapely.Polygon:
@@ -35,9 +40,15 @@ POLYGONS = {
     "overlaps": [box(0, 0, 5, 5), box(3, 3, 8, 8), box(4, 4, 6, 6), box(4, 4, 6, 6)],
     "needle": [shapely.Polygon([(0, 0), (30, 0.001), (30, 0.002)])],
     "tiny": [box(0, 0, 0.01, 0.01), box(5, 5, 5.001, 5.002)],
-    "far apart": [box(0, 0, 3, 3), box(9000, 7000, 9004, 7003)],
+    "far apart": [box(0, 0, 3, 3), box(900, 700, 904, 703)],
     "slanted": [affinity.rotate(box(0, 0, 12, 5, shapely.box(2, 2, 8, 3)), 33.3)],
+    **{f"zoo: {name}": shapes for name, shapes in sound_shapes().items()},
 }
+"""Lists of polygons: sets of neighbours, and every valid shape of the zoo by itself."""
+
+
+CALM = [name for name in POLYGONS if name not in ("far apart", "zoo: ten_thousand_gon")]
+"""Without those that take long in plain Python."""
 
 
 def footprints_of(polygons: Any) -> Footprints:
@@ -65,7 +76,8 @@ def telling_points(polygons: Any, rng: np.random.Generator, n: int = 60) -> Any:
             crossed,
         ]
     )
-    return np.vstack([points, points.round(3)])
+    points = np.vstack([points, points.round(3)])
+    return points if len(points) <= MOST else points[rng.permutation(len(points))[:MOST]]
 
 
 @st.composite

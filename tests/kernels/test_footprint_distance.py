@@ -12,6 +12,7 @@ from cimkit.errors import TableError
 from cimkit.kernels.footprint_distance import depth_in_footprint, distance_to_footprint
 from cimkit.kernels.footprint_grid import build_grid
 from tests.kernels.shapes import (
+    CALM,
     FAR,
     POLYGONS,
     footprints_of,
@@ -35,7 +36,7 @@ def check(polygons: Any, points: Any) -> None:
     np.testing.assert_allclose(depth, expected, rtol=1e-12, atol=2e-8)
 
 
-@pytest.mark.parametrize("name", [name for name in POLYGONS if name != "far apart"])
+@pytest.mark.parametrize("name", CALM)
 @pytest.mark.parametrize("origin", [(0.0, 0.0), FAR])
 def test_zoo_agrees_with_shapely(name, origin):
     polygons = [shapely.transform(p, lambda xy: xy + origin) for p in POLYGONS[name]]

@@ -11,7 +11,7 @@ from cimkit.errors import ParameterError
 from cimkit.kernels import footprint_grid
 from cimkit.kernels.footprint_grid import GRID_SIZE_MAX, FootprintGrid, build_grid
 from cimkit.kernels.point_in_footprint import assign_points
-from tests.kernels.shapes import FAR, POLYGONS, box, footprints_of, lattice_polygons
+from tests.kernels.shapes import CALM, FAR, POLYGONS, box, footprints_of, lattice_polygons
 
 
 def cells_by_shapely(polygons: Any, grid: FootprintGrid, slack: float) -> Any:
@@ -49,7 +49,7 @@ def check_cells(polygons: Any, cell: float) -> None:
     assert (must_cross <= touched).all()
 
 
-@pytest.mark.parametrize("name", [name for name in POLYGONS if name != "far apart"])
+@pytest.mark.parametrize("name", CALM)
 @pytest.mark.parametrize("cell", [0.7, 2.0])
 def test_cells_agree_with_shapely(name, cell):
     check_cells(POLYGONS[name], cell)

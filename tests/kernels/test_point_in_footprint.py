@@ -40,8 +40,9 @@ def check(polygons: Any, points: Any, cell: float) -> None:
 
 
 @pytest.mark.parametrize("name", POLYGONS)
-@pytest.mark.parametrize("origin", [(0.0, 0.0), FAR, (-85_000.25, 3.5)])
-@pytest.mark.parametrize("cell", [0.6, 5.0])
+@pytest.mark.parametrize(
+    ("origin", "cell"), [((0.0, 0.0), 0.6), (FAR, 5.0), ((-85_000.25, 3.5), 0.6)]
+)
 def test_zoo_agrees_with_shapely(name, origin, cell):
     polygons = [shapely.transform(p, lambda xy: xy + origin) for p in POLYGONS[name]]
     check(polygons, telling_points(polygons, np.random.default_rng(1)), cell)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,10 @@ CODES = [f"42100299010000100000{k}" for k in range(6)]
 NOWHERE = (np.nan, np.nan)
 
 
-def addresses(names: Any, x: Any, y: Any, building_ref: Any = None) -> Addresses:
-    return Addresses(names, names, x, y, np.array(building_ref or []))
+def addresses(
+    names: Any, x: Any, y: Any, building_ref: Any = None, rows: Any = (), text: Any = None
+) -> Addresses:
+    return Addresses(names, text or names, x, y, np.array(building_ref or []), rows)
 
 
 def linked(places: Any, refs: Any = None, **options: Any) -> Any:
@@ -64,10 +67,196 @@ def test_r1_inside_one_footprint():
 
 def test_r1_does_not_choose_between_several():
     rows, unlinked, issues, _ = linked([(10, 5)])
-    assert (rows, unlinked) == ([], {"k0": "INSIDE_MANY"})
+    assert (rows, unlinked) == ([], {"k0": "AMBIGUOUS"})
     assert [(i.severity, i.code, i.table, i.id) for i in issues] == [
         ("WARNING", "ADDRESS_UNLINKED", "addresses", "k0")
     ]
+
+
+TOWERS = Footprints.from_polygons(
+    ["podium", "t1", "t2", "twin", "sole", "next"],
+    [
+        shapely.box(0, 0, 100, 40),
+        shapely.box(10, 10, 30, 30),
+        shapely.box(25, 10, 45, 30),
+        shapely.box(60, 10, 80, 30),
+        shapely.box(200, 0, 220, 20),
+        shapely.box(222, 0, 242, 20),
+    ],
+    label=["", "锦绣苑1幢", "２号楼", "三栋", "4", ""],
+)
+
+
+def linked_towers(text: str, x: float, y: float, **options: Any) -> Any:
+    """One address: row of the DataFrame as a dict, or the reason; and the issues."""
+    links, issues = link(addresses(["k"], [x], [y], text=[text]), TOWERS, **options)
+    rows = links.to_pandas().to_dict("records")
+    return (rows[0] if rows else links.unlinked_reason.item()), issues
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "building", "similarity"),
+    [
+        ("向阳路1号锦绣苑1幢2单元", 27, "t1", 1.0),
+        ("向阳路1号锦绣苑二栋", 27, "t2", 1.0),
+        ("向阳路1号锦绣苑1栋", 15, "t1", 1.0),
+        ("向阳路1号", 15, "t1", np.nan),
+        ("向阳路1号3号楼", 70, "twin", 1.0),
+    ],
+)
+def test_r2_by_the_building_number_then_the_smallest(text, x, building, similarity):
+    row, issues = linked_towers(text, x, 20)
+    assert (row["building_id"], row["rule"], row["confidence"]) == (building, "R2", 0.8)
+    assert row["text_similarity"] == pytest.approx(similarity, nan_ok=True)
+    assert row["matched_elements"] == ("building" if similarity == 1.0 else "")
+    assert (row["inside"], row["distance_m"], row["conflicts"]) == (True, 0.0, "")
+    assert issues == []
+
+
+def test_r2_names_the_runner_up():
+    row, _ = linked_towers("锦绣苑1幢", 27, 20)
+    # t2 is as large, but bears another number; the podium is ten times as large.
+    assert (row["runner_up_id"], row["runner_up_confidence"]) == ("t2", 0.4)
+    assert row["n_candidates"] == 3
+    row, _ = linked_towers("锦绣苑", 15, 20)
+    assert row["runner_up_id"] == "podium"
+    assert row["runner_up_confidence"] == pytest.approx(0.8 * 400 / 4000)
+
+
+def test_r2_does_not_choose_between_equals():
+    reason, issues = linked_towers("锦绣苑", 27, 20)
+    assert reason == "AMBIGUOUS"
+    assert [issue.code for issue in issues] == ["ADDRESS_UNLINKED"]
+
+
+def test_r2_against_all_labels_is_a_conflict():
+    # On t1 and the podium, which bears no number: the podium is not contradicted.
+    row, issues = linked_towers("锦绣苑9幢", 15, 20)
+    assert (row["building_id"], row["confidence"], row["conflicts"]) == ("podium", 0.8, "")
+    assert (row["runner_up_id"], row["runner_up_confidence"]) == ("t1", 0.4)
+    labels = [label or "8幢" for label in TOWERS.label.tolist()]
+    footprints = Footprints.from_polygons(TOWERS.building_id, TOWERS.polygons(), label=labels)
+    links, issues = link(addresses(["k"], [15.0], [20.0], text=["锦绣苑9幢"]), footprints)
+    assert links.building_id.tolist() == ["t1"]
+    assert links.confidence.tolist() == [0.4]
+    assert links.conflicts.tolist() == ["BUILDING_NUMBER"]
+    assert [issue.code for issue in issues] == ["LINK_CONFLICT"]
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 3.0])
+def test_r2_does_not_depend_on_the_order_of_rows(accuracy):
+    rng = np.random.default_rng(2)
+    n = 80
+    names, x, y = [f"k{i:02d}" for i in range(n)], *rng.uniform((0, 8), (90, 32), (n, 2)).T
+    text = [f"锦绣苑{i % 5}幢" if i % 3 else "锦绣苑" for i in range(n)]
+    expected, issues = link(addresses(names, x, y, text=text), TOWERS, accuracy=accuracy)
+    assert "R2" in expected.rule.tolist()
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(n)
+        mixed = addresses(
+            [names[i] for i in order], x[order], y[order], None, order, [text[i] for i in order]
+        )
+        houses = TOWERS.take(np.random.default_rng(seed).permutation(len(TOWERS)))
+        found, again = link(mixed, houses, accuracy=accuracy)
+        assert found.to_pandas().equals(expected.to_pandas())
+        assert found.unlinked_to_pandas().equals(expected.unlinked_to_pandas())
+        assert again == issues
+
+
+def test_r2_margin_of_sizes():
+    def reason(width: float) -> Any:
+        footprints = Footprints.from_polygons(
+            ["a", "b"], [shapely.box(0, 0, 10, 10), shapely.box(0, 0, width, 10)]
+        )
+        links, _ = link(addresses(["k"], [5.0], [5.0]), footprints)
+        return links.building_id.tolist() or links.unlinked_reason.tolist()
+
+    assert [reason(width) for width in (10, 10.6, 10.7, 9.4, 9.3)] == [
+        ["AMBIGUOUS"],
+        ["AMBIGUOUS"],
+        ["a"],
+        ["AMBIGUOUS"],
+        ["b"],
+    ]
+
+
+def test_r2_keeps_its_decision_where_points_are_inexact():
+    row, _ = linked_towers("锦绣苑1幢", 20, 20, accuracy=2.0)
+    assert (row["building_id"], row["rule"]) == ("t1", "R2")
+    assert row["confidence"] == pytest.approx(0.8)
+    row, _ = linked_towers("锦绣苑1幢", 29.5, 20, accuracy=2.0)
+    assert row["building_id"] == "t1"
+    assert row["confidence"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "conflict", "similarity"),
+    [
+        ("锦绣苑4幢", 0.95, "", 1.0),
+        ("锦绣苑", 0.95, "", np.nan),
+        ("锦绣苑5幢", 0.80, "BUILDING_NUMBER", 0.0),
+    ],
+)
+def test_r1_against_the_label(text, base, conflict, similarity):
+    row, issues = linked_towers(text, 210, 10)
+    assert (row["building_id"], row["rule"], row["confidence"]) == ("sole", "R1", base)
+    assert row["conflicts"] == conflict
+    assert row["text_similarity"] == pytest.approx(similarity, nan_ok=True)
+    assert json.loads(row["factors"]) == {"base": base, "point": 1.0, "text": 1.0}
+    assert [issue.code for issue in issues] == ["LINK_CONFLICT"] * bool(conflict)
+    if conflict:
+        assert "its text says building 5, building sole is labelled 4" in issues[0].message
+
+
+def test_r3_against_the_label_and_its_runner_up():
+    row, _ = linked_towers("锦绣苑5幢", 220.5, 10)
+    assert (row["building_id"], row["rule"], row["conflicts"]) == (
+        "sole",
+        "R3",
+        "BUILDING_NUMBER",
+    )
+    assert row["confidence"] == pytest.approx(0.85 * 0.80 / 0.95)
+    assert row["runner_up_id"] == "next"
+    assert row["runner_up_confidence"] == pytest.approx(0.85 * 0.5 / 1.5)
+
+
+def test_confidence_is_the_product_of_its_factors():
+    rng = np.random.default_rng(1)
+    n = 60
+    names = [f"k{i:02d}" for i in range(n)]
+    text = [f"锦绣苑{1 + i % 5}幢" for i in range(n)]
+    x, y = rng.uniform((-2, -2), (245, 42), (n, 2)).T
+    links, _ = link(addresses(names, x, y, text=text), TOWERS, accuracy=2.0)
+    product = [np.prod(list(json.loads(row).values())) for row in links.factors.tolist()]
+    np.testing.assert_allclose(links.confidence, product, atol=2e-6)
+    assert set(links.rule.tolist()) == {"R1", "R2", "R3"}
+    known = links.runner_up_id != ""
+    assert (np.isfinite(links.runner_up_confidence) == known).all()
+    assert not (links.runner_up_id == links.building_id).any()
+    assert (links.n_candidates[known] >= 2).all()
+
+
+def test_where_an_address_comes_from():
+    given = Addresses(
+        ["b", "a"], ["", ""], [5, 6], [5, 5], source_row=[7, 9],
+        crs="EPSG:4547", source_crs="EPSG:4490",
+    )  # fmt: skip
+    rows = link(given, STREET)[0].to_pandas()
+    assert rows["source_row"].tolist() == [9, 7]
+    assert rows["crs_in"].tolist() == ["EPSG:4490"] * 2
+    assert rows["transform"].tolist() == ["EPSG:4490 -> EPSG:4547"] * 2
+    assert rows["review_state"].tolist() == ["auto"] * 2
+    assert rows["role"].tolist() == ["primary", "secondary"]
+    same = Addresses(["a"], [""], [5], [5], crs="EPSG:4547", source_crs="EPSG:4547")
+    rows = link(same, STREET)[0].to_pandas()
+    assert (rows["crs_in"].item(), rows["transform"].item()) == ("EPSG:4547", "")
+
+
+def test_inexact_points_have_their_neighbour_as_runner_up():
+    *_, links = linked([(9, 5), (12, 5), (120, 20)], accuracy=3.0)
+    assert links.runner_up_id.tolist() == ["b", "a", ""]
+    total = links.confidence[:2] + links.runner_up_confidence[:2]
+    np.testing.assert_allclose(total, 0.95)
 
 
 def test_r3_at_the_edge_of_one_footprint():
@@ -221,7 +410,7 @@ def test_order_of_rows_changes_nothing(rows, random, accuracy):
         names = [f"k{i}" for i in order]
         footprints = STREET.take(np.array(houses))
         links, issues = link(
-            addresses(names, x, y, refs),
+            addresses(names, x, y, refs, order),
             footprints,
             codes=[CODES[k] for k in houses],
             accuracy=accuracy,

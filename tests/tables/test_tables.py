@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given
@@ -88,6 +89,58 @@ def test_a_pair_is_linked_once():
             unlinked_id=[],
             unlinked_reason=[],
         )
+
+
+def test_links_and_back():
+    links = Links(
+        building_id=["a", "b"],
+        address_id=["1", "1"],
+        rule=["R2", "R0"],
+        confidence=[0.8, 1],
+        distance_m=[0, np.nan],
+        inside=[True, False],
+        n_candidates=[2, 1],
+        primary=[True, True],
+        unlinked_id=["2"],
+        unlinked_reason=["TOO_FAR"],
+        runner_up_id=["c", ""],
+        runner_up_confidence=[0.4, np.nan],
+        text_similarity=[1, np.nan],
+        source_row=[4, 5],
+    )
+    again = Links.from_pandas(links.to_pandas(), links.unlinked_to_pandas())
+    assert again.to_pandas().equals(links.to_pandas())
+    assert again.unlinked_to_pandas().equals(links.unlinked_to_pandas())
+    assert (
+        links.take([1]).to_pandas().equals(links.to_pandas().iloc[[1]].reset_index(drop=True))
+    )
+    assert links.review_state.tolist() == ["auto", "auto"]
+
+
+def test_evidence_may_be_missing():
+    frame = pd.DataFrame({"building_id": ["a"], "address_id": ["1"], "rule": ["R1"],
+        "confidence": [0.9], "distance_m": [0.0], "inside": [True], "n_candidates": [1],
+        "primary": [False]})  # fmt: skip
+    links = Links.from_pandas(frame, pd.DataFrame(columns=["address_id", "reason"]))
+    assert (links.source_row.tolist(), links.role.tolist()) == ([-1], ["secondary"])
+    assert np.isnan(links.runner_up_confidence).all()
+
+
+@pytest.mark.parametrize("name", ["confidence", "runner_up_confidence", "text_similarity"])
+def test_shares_lie_between_0_and_1(name):
+    columns = {"building_id": ["a"], "address_id": ["1"], "rule": ["R1"], "confidence": [0.9],
+        "distance_m": [0.0], "inside": [True], "n_candidates": [1], "primary": [False],
+        "unlinked_id": [], "unlinked_reason": []}  # fmt: skip
+    with pytest.raises(TableError, match=name):
+        Links(**columns | {name: [1.5]})
+
+
+def test_labels_travel():
+    footprints = Footprints.from_polygons(NAMES, three().polygons(), label=["1幢", "", "三栋"])
+    assert footprints.take([2, 0]).label.tolist() == ["三栋", "1幢"]
+    again = Footprints.from_geopandas(footprints.to_geopandas())
+    assert again.label.tolist() == footprints.label.tolist()
+    assert three().label.tolist() == [""] * 3
 
 
 def test_an_error_that_grows_towards_the_leaves_is_refused():

@@ -1,0 +1,206 @@
+"""What is known of each link while rules work on it, and the table and issues made of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyproj
+
+from cimkit.steps.address.building_number import (
+    building_number,
+    compare_numbers,
+    label_number,
+)
+from cimkit.tables import Addresses, Footprints, Issue, Links
+from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
+
+_CRS_CHARACTERS = 40
+"""A longer text is the whole definition of a CRS; its name serves in each row."""
+
+
+class Pairs(NamedTuple):
+    """Links as columns of one length.
+
+    `address`, `footprint` and `runner_up` are rows, the last -1 where nothing came second;
+    `agreement` of the building numbers is 1, 0 (not comparable) or -1; `conflict` says whether
+    a person should look.
+    """
+
+    address: IntArray
+    footprint: IntArray
+    rule: TextArray
+    base: FloatArray
+    point: FloatArray
+    text: FloatArray
+    distance: FloatArray
+    inside: BoolArray
+    n_candidates: IntArray
+    runner_up: IntArray
+    runner_up_confidence: FloatArray
+    agreement: IntArray
+    far: BoolArray
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Product of the factors."""
+        return self.base * self.point * self.text
+
+
+def pairs(
+    address: IntArray,
+    footprint: IntArray,
+    rule: str,
+    base: FloatArray,
+    agreement: IntArray,
+    *,
+    distance: FloatArray,
+    n_candidates: IntArray,
+    text: FloatArray | None = None,
+    runner_up: IntArray | None = None,
+    runner_up_confidence: FloatArray | None = None,
+    far: BoolArray | None = None,
+) -> Pairs:
+    """Pairs of one rule; what is not given is neutral."""
+    n = len(address)
+    return Pairs(
+        address,
+        footprint,
+        np.full(n, rule, TEXT),
+        base,
+        np.ones(n),
+        np.ones(n) if text is None else text,
+        distance,
+        distance == 0.0,
+        n_candidates,
+        np.full(n, -1, np.int64) if runner_up is None else runner_up,
+        np.full(n, np.nan) if runner_up_confidence is None else runner_up_confidence,
+        agreement,
+        np.zeros(n, np.bool_) if far is None else far,
+    )
+
+
+def join(*parts: Pairs) -> Pairs:
+    """Pairs of several rules, one below the other."""
+    return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def choose(found: Pairs, rows: IntArray | slice) -> Pairs:
+    """The pairs chosen by index, in that order."""
+    columns: Any = (column[rows] for column in found)
+    return Pairs(*columns)
+
+
+def number_agreement(
+    addresses: Addresses, footprints: Footprints, address: IntArray, footprint: IntArray
+) -> IntArray:
+    """Whether the building numbers of pairs agree: 1, 0 where one is missing, or -1."""
+    found = np.zeros(len(address), np.int64)
+    labelled = np.flatnonzero(footprints.label[footprint] != "")
+    texts = addresses.address_text[address[labelled]].tolist()
+    labels = footprints.label[footprint[labelled]].tolist()
+    known = {label: label_number(label) for label in set(labels)}
+    for row, text, label in zip(labelled.tolist(), texts, labels, strict=True):
+        if known[label]:
+            found[row] = compare_numbers(building_number(text), known[label])
+    return found
+
+
+def rank_of_footprints(footprints: Footprints) -> IntArray:
+    """Place of each footprint in the order of identifiers, which decides between equals."""
+    names = footprints.building_id.tolist()
+    rank = np.empty(len(names), np.int64)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return rank
+
+
+def link_table(
+    addresses: Addresses, footprints: Footprints, found: Pairs, reasons: dict[int, str]
+) -> Links:
+    """All links by address and building, with the primary one of each building."""
+    address, footprint = found.address, found.footprint
+    order = np.lexsort((rank_of_footprints(footprints)[footprint], address))
+    best = np.lexsort((address, found.distance, -found.confidence, footprint))
+    primary = np.zeros(len(address), np.bool_)
+    primary[best[np.append(True, np.diff(footprint[best]) != 0)[: len(best)]]] = True
+    found, primary = choose(found, order), primary[order]
+    unlinked = np.array(sorted(reasons), np.int64)
+    second = found.runner_up >= 0
+    runner_up = np.full(len(order), "", TEXT)
+    runner_up[second] = footprints.building_id[found.runner_up[second]]
+    source = _crs_name(addresses.source_crs)
+    moved = source not in ("", addresses.crs)
+    return Links(
+        footprints.building_id[found.footprint],
+        addresses.address_id[found.address],
+        found.rule,
+        found.confidence,
+        found.distance,
+        found.inside,
+        found.n_candidates,
+        primary,
+        addresses.address_id[unlinked],
+        np.array([reasons[row] for row in unlinked.tolist()], TEXT),
+        factors=_factors(found),
+        runner_up_id=runner_up,
+        runner_up_confidence=found.runner_up_confidence,
+        text_similarity=np.array([0.0, np.nan, 1.0])[found.agreement + 1],
+        matched_elements=np.where(found.agreement == 1, "building", "").astype(TEXT),
+        conflicts=_conflicts(found),
+        source_row=addresses.source_row[found.address],
+        crs_in=np.full(len(order), source, TEXT),
+        transform=np.full(len(order), f"{source} -> {addresses.crs}" if moved else "", TEXT),
+    )
+
+
+def conflict_issues(addresses: Addresses, footprints: Footprints, found: Pairs) -> list[Issue]:
+    """A row for each link that contradicts its point or its text."""
+    issues = []
+    for k in np.flatnonzero(found.far | (found.agreement < 0)).tolist():
+        name = footprints.building_id[found.footprint[k]]
+        if found.far[k]:
+            what = (
+                f"names building {name}, but lies {found.distance[k]:.1f} m outside it; "
+                "linked all the same: check the point and the name"
+            )
+        else:
+            number = building_number(str(addresses.address_text[found.address[k]]))
+            what = (
+                f"its text says building {number}, building {name} is labelled "
+                f"{footprints.label[found.footprint[k]]}; linked all the same: check both"
+            )
+        address = str(addresses.address_id[found.address[k]])
+        issues.append(Issue("WARNING", "LINK_CONFLICT", "addresses", address, what))
+    return issues
+
+
+def _factors(found: Pairs) -> TextArray:
+    """Factors of the confidence as JSON, with six decimals."""
+    rows = zip(found.base.tolist(), found.point.tolist(), found.text.tolist(), strict=True)
+    return np.array(
+        [
+            json.dumps(
+                dict(zip(("base", "point", "text"), (round(f, 6) for f in row), strict=True))
+            )
+            for row in rows
+        ],
+        dtype=TEXT,
+    )
+
+
+def _conflicts(found: Pairs) -> TextArray:
+    """Names of the conflicts of each link."""
+    rows = zip(found.far.tolist(), (found.agreement < 0).tolist(), strict=True)
+    return np.array(
+        [
+            ";".join(["FAR_FROM_GIVEN"] * far + ["BUILDING_NUMBER"] * other)
+            for far, other in rows
+        ],
+        dtype=TEXT,
+    )
+
+
+def _crs_name(crs: str) -> str:
+    """A CRS in few characters."""
+    return crs if len(crs) <= _CRS_CHARACTERS else str(pyproj.CRS.from_user_input(crs).name)

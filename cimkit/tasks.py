@@ -1,0 +1,262 @@
+"""What a worker does with a cloud, a block and a tile.
+
+Each is a function of its task alone and keeps what it makes as a part
+(`cimkit.write.partitions`), whose name says all that it depends on: the bytes of its inputs and
+the fields of the task, but no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cimkit.blocks import Bounds, common, inside, repeated_points
+from cimkit.read.las_header import LasHeader
+from cimkit.read.points import iterate_points, within
+from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
+from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
+from cimkit.steps.singulate import singulate
+from cimkit.tables import Buildings, Footprints, Issue, Terrain
+from cimkit.tables._columns import BoolArray, IntArray, TextArray
+from cimkit.write.cityjson import IntXYZ, cityjson_features
+from cimkit.write.glb import encode_glb
+from cimkit.write.partitions import Part, file_sha256, keep
+from cimkit.write.placement import Placement
+from cimkit.write.spool import (
+    append_points,
+    load_points,
+    load_stored,
+    load_terrain_window,
+    save_bytes,
+    save_lines,
+    save_models,
+    save_sums,
+)
+
+
+class DecodeTask(NamedTuple):
+    """Decode one file: hand its points to the blocks that meet it, sum up its ground.
+
+    Points are kept apart by kind (``ground``, ``building``, ``other``): whether other classes
+    count as roof is known only when the last file has been read.
+    """
+
+    header: LasHeader
+    blocks: Sequence[tuple[str, Bounds]]
+    city: Bounds
+    cell: float
+    classes_of_kind: Mapping[str, tuple[int, ...]]
+    crs: str
+    folder: str
+
+
+class Decoded(NamedTuple):
+    """What one file holds: points in the city by class, points outside, ground that is used."""
+
+    sha256: str
+    classes: IntArray
+    n_outside: int
+    ground_inside: int
+
+    @classmethod
+    def nothing(cls, sha256: str, n_outside: int) -> Decoded:
+        """Of a file without points in the city."""
+        return cls(sha256, np.zeros(256, dtype=np.int64), n_outside, 0)
+
+
+GROUND_SUMS, MODELS, LINES = "ground.npz", "models.npz", "lines.jsonl"
+"""Files of a decoded cloud and of a block."""
+
+
+def decode(task: DecodeTask) -> Part:
+    """Read one file chunk by chunk; the part holds ``BLOCK.KIND`` and the ground sums."""
+    sha256 = file_sha256(task.header.path)
+
+    def make(part: str) -> Decoded:
+        return _decode(task, sha256, part)
+
+    depends_on = {**task._asdict(), "header": sha256, "folder": None}
+    return keep(task.folder, depends_on, make, KINDS)
+
+
+def _decode(task: DecodeTask, sha256: str, part: str) -> Decoded:
+    """Points outside the cells of the city are only counted; COPC need not decode them."""
+    classes, ground_inside = np.zeros(256, dtype=np.int64), 0
+    area = common(task.header.bounds, task.city)
+    if area is None:
+        return Decoded.nothing(sha256, task.header.n_points)
+    sums = empty_ground(area, task.cell)
+    city = cell_bounds(task.city, task.cell)
+    for chunk in iterate_points(task.header, crs=task.crs, box=city):
+        if not within(task.header.bounds, city):
+            chunk = chunk.take(inside(chunk, city))
+        classes += np.bincount(chunk.classification, minlength=256)
+        ground_inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
+        is_kind = {kind: chunk.has_class(c) for kind, c in task.classes_of_kind.items()}
+        for name, window in task.blocks:
+            seen = inside(chunk, window)
+            for kind, chosen in is_kind.items():
+                rows = np.flatnonzero(seen & chosen)  # masks cost a pass for each column
+                if len(rows):
+                    append_points(f"{part}/{name}.{kind}", chunk.take(rows))
+    if ground_inside:
+        save_sums(f"{part}/{GROUND_SUMS}", sums)
+    return Decoded(sha256, classes, task.header.n_points - int(classes.sum()), ground_inside)
+
+
+class PointFile(NamedTuple):
+    """Points of one block, of one kind, out of one cloud.
+
+    Attributes
+    ----------
+    path, sha256 : str
+    number : int
+        Of the cloud; points of two clouds may be the same.
+    """
+
+    path: str
+    sha256: str
+    number: int
+
+
+class BlockTask(NamedTuple):
+    """Singulate and reconstruct one block.
+
+    Attributes
+    ----------
+    window : tuple of float
+        Of the block.
+    footprints : Footprints
+        All that meet the window.
+    own : bool array
+        Those among them that are the block's own.
+    code : text array
+        Codes of these.
+    terrain : str
+        Folder of the terrain; "" without.
+    points : tuple of PointFile, or None without a cloud
+    overlaps : sequence of tuple of float
+        Boxes where two clouds can hold the same point.
+    rules : HeightRules
+    base : tuple of int
+        Origin of the CityJSON vertices.
+    folder : str
+        For the part.
+    """
+
+    window: Bounds
+    footprints: Footprints
+    own: BoolArray
+    code: TextArray
+    terrain: str
+    points: tuple[PointFile, ...] | None
+    overlaps: Sequence[Bounds]
+    rules: HeightRules
+    base: IntXYZ
+    folder: str
+
+
+class BlockResult(NamedTuple):
+    """What a block leaves; its models and their lines are in its part."""
+
+    buildings: Buildings
+    issues: list[Issue]
+    line_sizes: list[int]
+    n_repeated: int
+
+
+def make_block(task: BlockTask) -> Part:
+    """Singulate the points of a block, reconstruct its buildings, keep their models."""
+    terrain = None
+    if task.terrain:
+        terrain = load_terrain_window(task.terrain, task.window, task.footprints.crs)
+
+    def make(part: str) -> BlockResult:
+        return _make_block(task, terrain, part)
+
+    files = None if task.points is None else [(f.sha256, f.number) for f in task.points]
+    depends_on = {**task._asdict(), "terrain": terrain, "points": files, "folder": None}
+    return keep(task.folder, depends_on, make, KINDS)
+
+
+def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockResult:
+    cloud, building_of_point, n_repeated = None, None, 0
+    if task.points is not None:
+        files = [(file.path, file.number) for file in task.points]
+        cloud, source = load_points(files, task.footprints.crs)
+        found = singulate(cloud, task.footprints)
+        rank = np.where(task.own, np.cumsum(task.own) - 1, -1)
+        building_of_point = np.where(found >= 0, rank[found], -1)
+        repeated = repeated_points(cloud, source, task.overlaps)
+        is_roof = cloud.has_class(task.rules.roof_classes or ())
+        n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
+        if repeated.any():
+            cloud, building_of_point = cloud.take(~repeated), building_of_point[~repeated]
+    buildings, models, issues = reconstruct(
+        task.footprints.take(task.own),
+        cloud,
+        building_of_point=building_of_point,
+        terrain=terrain,
+        rules=task.rules,
+    )
+    buildings = buildings.replace(code=task.code)
+    save_models(f"{part}/{MODELS}", models)
+    sizes = save_lines(f"{part}/{LINES}", cityjson_features(buildings, [models], task.base))
+    return BlockResult(buildings, issues, sizes, n_repeated)
+
+
+class StoredModels(NamedTuple):
+    """Models of some buildings in the part of a block.
+
+    Attributes
+    ----------
+    path, sha256 : str
+    building_id : text array
+        Of all models there.
+    rows : int64 array
+        Those to take.
+    """
+
+    path: str
+    sha256: str
+    building_id: TextArray
+    rows: IntArray
+
+
+class TileTask(NamedTuple):
+    """Encode one tile from the models that its blocks left."""
+
+    buildings: Buildings
+    address: TextArray
+    stored: Sequence[StoredModels]
+    order: IntArray
+    placement: Placement
+    folder: str
+
+
+class MadeTile(NamedTuple):
+    """A tile that was written: its name, size and the box around it."""
+
+    uri: str
+    size_bytes: int
+    box: tuple[float, ...]
+
+
+def make_tile(task: TileTask) -> Part:
+    """Encode one tile; in its part the file bears a name made of its bytes."""
+
+    def make(part: str) -> MadeTile:
+        parts = [(models.path, models.building_id, models.rows) for models in task.stored]
+        models = load_stored(parts, task.order, task.placement.crs)
+        tile = encode_glb(models, task.buildings, task.address, task.placement)
+        save_bytes(f"{part}/{tile.uri}", tile.data)
+        return MadeTile(tile.uri, len(tile.data), tile.box)
+
+    stored = [models[1:] for models in task.stored]
+    return keep(task.folder, {**task._asdict(), "stored": stored, "folder": None}, make, KINDS)
+
+
+KINDS = {kind.__name__: kind for kind in (Buildings, Issue, Decoded, BlockResult, MadeTile)}
+"""Classes in the results of parts."""

@@ -1,0 +1,64 @@
+"""Which codes a build has reserved in the register, and whether a city with them was committed.
+
+Reserved codes are never given to another building. But a build that died before its commit
+showed its codes to nobody, and going on with it must give the same bytes as if it had not died:
+it may use its own codes again. The note here, in the staging folder, says which these are. They
+count as unused only as long as the very city that was to carry them still lies in staging.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cimkit.tables._columns import TextArray, texts
+from cimkit.write.partitions import file_sha256
+from cimkit.write.store import MANIFEST, Staging, sync
+
+_NOTE = "codes.json"
+
+
+def unused_codes(staging: Staging, register: str) -> TextArray:
+    """Codes that a dead build of this output reserved in this register, and never committed.
+
+    To be asked before the products of that build are removed; they are the proof.
+    """
+    codes = _uncommitted(staging, register)
+    _write(staging.folder / _NOTE, {"register": _place(register), "codes": codes})
+    return texts("codes", codes)
+
+
+def note_codes(staging: Staging, register: str, codes: TextArray, unused: TextArray) -> None:
+    """Say which codes will be reserved now, for the city that lies in staging."""
+    manifest = file_sha256(staging.city / MANIFEST)
+    every = sorted({*codes.tolist(), *unused.tolist()})
+    note = {"register": _place(register), "codes": every, "manifest": manifest}
+    _write(staging.folder / _NOTE, note)
+
+
+def _uncommitted(staging: Staging, register: str) -> list[str]:
+    try:
+        note = json.loads((staging.folder / _NOTE).read_text(encoding="utf-8"))
+        if note["register"] != _place(register):
+            return []
+        # Without a manifest the note is of `unused_codes`: no city with them was ever complete.
+        if "manifest" in note and note["manifest"] != file_sha256(staging.city / MANIFEST):
+            return []
+        return [str(code) for code in note["codes"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _place(register: str) -> str:
+    return os.path.realpath(register)
+
+
+def _write(path: Path, note: dict[str, Any]) -> None:
+    """Replace the note in one step, on disk before the register changes."""
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps(note), encoding="utf-8")
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
