@@ -13,11 +13,12 @@ from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.checksums import check_sums
 from cimkit.read.china_offsets import looks_shifted
+from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
-from cimkit.read.las_header import LasHeader, probe_las
-from cimkit.read.points import check_cloud_crs, find_clouds
+from cimkit.read.las_header import LasHeader
+from cimkit.read.points import find_clouds
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
@@ -119,9 +120,10 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         check_sums(job.sha256sums, files)
     for path in files:
         try:
-            header = probe_las(path)
+            header = open_cloud(path)
             check_cloud_crs(header, job.crs)
             headers.append(header)
+            issues += _converted(header)
         except FormatError as error:
             if job.on_bad_file == "error":
                 raise
@@ -141,6 +143,14 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         return headers, issues
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
     return headers, [*issues, Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def _converted(header: LasHeader) -> list[Issue]:
+    """That a file in other units than metres was brought into them."""
+    if header.unit == (1.0, 1.0, 1.0):
+        return []
+    message = f"{header.path.name} is not in metres: {header.unit} m a unit; converted"
+    return [Issue("INFO", "UNITS_CONVERTED", "points", "", message)]
 
 
 def file_skipped(name: str, error: Exception) -> Issue:

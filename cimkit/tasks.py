@@ -94,12 +94,13 @@ def _decode(task: DecodeTask, sha256: str, part: str) -> Decoded:
             chunk = chunk.take(inside(chunk, city))
         classes += np.bincount(chunk.classification, minlength=256)
         ground_inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
-        for kind, wanted in task.classes_of_kind.items():
-            chosen = chunk.take(np.isin(chunk.classification, wanted))
-            for name, window in task.blocks:
-                seen = chosen.take(inside(chosen, window))
-                if len(seen):
-                    append_points(f"{part}/{name}.{kind}", seen)
+        is_kind = {kind: chunk.has_class(c) for kind, c in task.classes_of_kind.items()}
+        for name, window in task.blocks:
+            seen = inside(chunk, window)
+            for kind, chosen in is_kind.items():
+                rows = np.flatnonzero(seen & chosen)  # masks cost a pass for each column
+                if len(rows):
+                    append_points(f"{part}/{name}.{kind}", chunk.take(rows))
     if ground_inside:
         save_sums(f"{part}/{GROUND_SUMS}", sums)
     return Decoded(sha256, classes, task.header.n_points - int(classes.sum()), ground_inside)
@@ -189,7 +190,7 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         rank = np.where(task.own, np.cumsum(task.own) - 1, -1)
         building_of_point = np.where(found >= 0, rank[found], -1)
         repeated = repeated_points(cloud, source, task.overlaps)
-        is_roof = np.isin(cloud.classification, task.rules.roof_classes or ())
+        is_roof = cloud.has_class(task.rules.roof_classes or ())
         n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
         if repeated.any():
             cloud, building_of_point = cloud.take(~repeated), building_of_point[~repeated]

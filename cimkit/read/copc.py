@@ -51,7 +51,7 @@ class Octree(NamedTuple):
         Place of the compressed points in the file, bytes.
     n_points : int64 array, shape (n,)
     low, high : float64 array, shape (n, 3)
-        Corners of the cubes, in the units of the file.
+        Corners of the cubes, in the units of the header.
     record_bytes : int
         Of one point, decompressed.
     laszip : bytes
@@ -112,7 +112,8 @@ def read_octree(header: LasHeader) -> Octree:
         entries = _read_pages(header, file, root_at, root_size)
         laszip = _laszip_record(header, file, n_vlrs)
     slack = 2 * np.array(header.scale)
-    low, high = np.array(middle) - half, np.array(middle) + half
+    unit = np.array(header.unit)
+    low, high = (np.array(middle) - half) * unit, (np.array(middle) + half) * unit
     if not (np.isfinite([*middle, half]).all() and half > 0):
         _refuse(header, "its octree has no size")
     if (low - slack > header.low).any() or (high + slack < header.high).any():
@@ -123,7 +124,7 @@ def read_octree(header: LasHeader) -> Octree:
     nodes = nodes[np.argsort(nodes["offset"], kind="stable")]
     _check_chunks(header, nodes, points_at)
     level, place = nodes["key"][:, :1], nodes["key"][:, 1:]
-    side = 2 * half / 2.0**level
+    side = 2 * half / 2.0**level * unit
     low = low + place * side
     return Octree(
         header,

@@ -12,6 +12,7 @@ import shapely
 from cimkit.errors import FormatError, InputError
 from cimkit.job import AUTO
 from cimkit.read.city import open_city
+from cimkit.read.cloud_crs import cloud_crs, cloud_units
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.copc import is_copc, read_octree
 from cimkit.read.crs import looks_like_degrees, parse_crs
@@ -19,7 +20,6 @@ from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.footprints import choose_identifiers
 from cimkit.read.formats import GEODATABASE, SPREADSHEETS, check_format, local_file
 from cimkit.read.las_header import probe_las
-from cimkit.read.points import cloud_crs
 from cimkit.read.spreadsheet import list_sheets, open_sheet, read_sheet
 from cimkit.read.terrain import SUFFIXES as RASTERS
 from cimkit.read.terrain import describe_dem
@@ -100,7 +100,8 @@ def _city(folder: Path) -> dict[str, Any]:
 def _cloud(file: Path) -> dict[str, Any]:
     """Header of a LAS or LAZ file, checked against the file, without decoding a point."""
     header = probe_las(file)
-    east, north = (header.high[axis] - header.low[axis] for axis in (0, 1))
+    units = cloud_units(header)
+    east, north = ((header.high[axis] - header.low[axis]) * units.xy_metres for axis in (0, 1))
     area = east * north
     kind = f"{'LAZ' if header.compressed else 'LAS'} {header.version}"
     if is_copc(header):
@@ -112,6 +113,7 @@ def _cloud(file: Path) -> dict[str, Any]:
         "points": header.n_points,
         "points_per_m2": round(header.n_points / area, 2) if area else None,
         **_crs(cloud_crs(header), file),
+        "units": [units.xy, units.z],
         "bounds": _bounds(np.array([header.bounds])) if header.n_points else None,
         "heights": [round(header.low[2], 3), round(header.high[2], 3)],
     }

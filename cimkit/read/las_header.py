@@ -56,6 +56,8 @@ class LasHeader(NamedTuple):
     n_chunks : int
         Entries of the chunk table of a LAZ file with chunks of one size, which begins where
         they end; else 0.
+    unit : tuple of float
+        Metres of one unit of the file along x, y, z, which the other fields are multiplied by.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class LasHeader(NamedTuple):
     size_bytes: int
     by_return: tuple[int, ...] = ()
     n_chunks: int = 0
+    unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

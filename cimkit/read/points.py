@@ -8,13 +8,12 @@ from pathlib import Path
 
 import laspy
 import numpy as np
-import pyproj
 
-from cimkit.errors import CrsError, FormatError, InputError
+from cimkit.errors import FormatError, InputError
+from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.copc import Box, is_copc, iterate_nodes, read_octree
-from cimkit.read.crs import horizontal_part
 from cimkit.read.damage import check_inside, check_whole, count_returns, damaged
-from cimkit.read.las_header import LasHeader, probe_las
+from cimkit.read.las_header import LasHeader
 from cimkit.tables import PointCloud
 
 CHUNK_POINTS = 500_000
@@ -71,18 +70,21 @@ def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointClo
     Returns
     -------
     PointCloud
+        In metres: a file whose CRS is in feet is converted, its projection kept
+        (`cimkit.read.cloud_crs`).
 
     Raises
     ------
     FormatError
         If a file is damaged.
     CrsError
-        If a header states another horizontal CRS.
+        If a header states another horizontal CRS; one in feet fits the same projection in
+        metres.
     """
     given = [str(paths)] if isinstance(paths, (str, Path)) else list(paths)
     parts = []
     for file in find_clouds(given):
-        header = probe_las(file)
+        header = open_cloud(file)
         check_cloud_crs(header, crs)
         parts += list(iterate_points(header, crs=crs))
     x, y, z, classes = (
@@ -105,7 +107,7 @@ def iterate_points(
     Parameters
     ----------
     header : LasHeader
-        From `probe_las`.
+        From `open_cloud`, or `probe_las` to keep the units of the file.
     crs : str, optional
         Written into the tables.
     chunk : int
@@ -150,13 +152,12 @@ def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
         for points in reader.chunk_iterator(chunk):
             n_read += len(points)
             by_return += count_returns(points)
-            yield PointCloud(
-                np.asarray(points.x),
-                np.asarray(points.y),
-                np.asarray(points.z),
-                np.asarray(points.classification),
-                crs,
+            # Not points.x: the header may be in metres where the file is in feet.
+            x, y, z = (
+                points.array[name] * header.scale[axis] + header.offset[axis]
+                for axis, name in enumerate("XYZ")
             )
+            yield PointCloud(x, y, z, np.asarray(points.classification), crs)
         if n_read == header.n_points:
             check_whole(header, by_return, reader)
 
@@ -169,27 +170,3 @@ def within(inner: Box, outer: Box) -> bool:
         and inner[2] <= outer[2]
         and inner[3] <= outer[3]
     )
-
-
-def cloud_crs(header: LasHeader) -> str:
-    """CRS that the file states, as text for pyproj; "" where none can be read."""
-    try:
-        with laspy.open(str(header.path), read_evlrs=False) as reader:
-            stated = reader.header.parse_crs()
-    except (laspy.errors.LaspyException, pyproj.exceptions.CRSError, ValueError):
-        return ""
-    return "" if stated is None else str(stated.to_string())
-
-
-def check_cloud_crs(header: LasHeader, crs: str) -> None:
-    """Stop where the file states another horizontal CRS than the one to work in."""
-    stated = cloud_crs(header)
-    if not crs or not stated:
-        return
-    wanted, found = horizontal_part(crs), horizontal_part(stated)
-    if not found.equals(wanted, ignore_axis_order=True) and found.name != wanted.name:
-        raise CrsError(
-            f"is in {found.name}, the city in {wanted.name}",
-            path=str(header.path),
-            hint="Give the CRS of the cloud as --crs, or reproject the cloud first.",
-        )

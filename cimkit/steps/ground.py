@@ -94,7 +94,7 @@ def cell_bounds(bounds: Bounds, cell: float) -> Bounds:
 
 def add_ground(sums: GroundSums, cloud: PointCloud, ground_classes: tuple[int, ...]) -> int:
     """Add the ground points of a part of a cloud, in place; returns how many fell inside."""
-    part = cloud.take(np.isin(cloud.classification, ground_classes))
+    part = cloud.take(cloud.has_class(ground_classes))
     return sum_cells(
         part.x,
         part.y,

@@ -13,8 +13,9 @@ from typing import Self
 import numpy as np
 
 from cimkit.errors import CimkitError
+from cimkit.read.cloud_crs import check_cloud_crs
 from cimkit.read.las_header import probe_las
-from cimkit.read.points import check_cloud_crs, iterate_points, read_points
+from cimkit.read.points import iterate_points, read_points
 from cimkit.tables import PointCloud
 from tests.hostile.clouds import CRS, STEP_M
 

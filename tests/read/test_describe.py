@@ -186,6 +186,7 @@ def test_a_cloud(tmp_path) -> None:
         "points_per_m2": 0.06,
         "crs": "EPSG:4547+5737",
         "crs_name": facts["crs_name"],
+        "units": ["metre", "metre"],
         "bounds": [EAST, NORTH, EAST + 10, NORTH + 5],
         "heights": [1.5, 9.25],
     }

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cimkit.errors import CrsError, FormatError, InputError
+from cimkit.read.cloud_crs import check_cloud_crs
 from cimkit.read.las_header import probe_las
-from cimkit.read.points import check_cloud_crs, find_clouds, iterate_points, read_points
+from cimkit.read.points import find_clouds, iterate_points, read_points
 
 COUNT_AT, RETURNS_AT = 247, 255  # LAS 1.4
 
@@ -189,5 +190,5 @@ def test_real_headers(real_data):
 
 def test_feet_contradict_a_metric_city(real_data):
     header = probe_las(real_data / "misc_las" / "autzen_trim.laz")
-    with pytest.raises(CrsError, match="Give the CRS of the cloud"):
+    with pytest.raises(CrsError, match="in units of foot"):
         check_cloud_crs(header, "EPSG:7415")

@@ -181,7 +181,7 @@ def _roof_points(
     if classes is None:
         present = np.unique(cloud.classification).astype(np.int64)
         classes = find_roof_classes(present, ground=rules.ground_classes)
-    is_roof = np.isin(cloud.classification, classes)
+    is_roof = cloud.has_class(classes)
     rows, borders = group_rows(np.where(is_roof, building_of_point, -1), n)
     wanted = np.array([*ROOF_QUANTILES, rules.roof_quantile])
     found = grouped_quantiles(cloud.z, rows, borders, wanted)
@@ -213,7 +213,7 @@ def _ground_heights(
         from_dem = terrain.is_from_dem(inner[:, 0], inner[:, 1])
         source[np.isfinite(height) & from_dem] = "dem"
     if cloud is not None:
-        soil = cloud.take(np.isin(cloud.classification, rules.ground_classes))
+        soil = cloud.take(cloud.has_class(rules.ground_classes))
         rows, borders = values_near_footprints(soil.x, soil.y, footprints, rules.ground_radius)
         near = grouped_quantiles(soil.z, rows, borders, np.array([GROUND_QUANTILE]))[:, 0]
         here = np.isfinite(near)
