@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from typing import Any
 
 import geopandas as gpd
@@ -18,6 +19,7 @@ from cimkit.read.footprints import read_footprints
 from cimkit.steps.clean import clean
 from cimkit.tables import Footprints, count_issues
 from cimkit.tables._columns import texts
+from cimkit.tables.identifiers import tidy_identifiers
 from cimkit.tables.rawfootprints import RawFootprints
 from tests import strategies as make
 from tests.zoo import ZOO
@@ -381,3 +383,24 @@ def test_real_doubled_ids(real_data):
     assert geometry_by_id(clean(mixed)[0]) == geometry_by_id(footprints)
     with pytest.raises(InputError, match="1 in all"):
         clean(source, on_duplicate="error")
+
+
+@settings(max_examples=60)
+@given(st.lists(make.identifiers(hostile=True), min_size=1, max_size=8), st.randoms())
+def test_any_text_as_identifier(ids, random):
+    """Names are unique, clean, and do not follow the order of the file."""
+    n, names = len(ids), tidy_identifiers(ids)
+    shapes = np.array([box(20 * k, 0, 20 * k + 9, 9) for k in range(n)])
+
+    def cleaned(rows):
+        nothing = np.full(n, np.nan)
+        return clean(RawFootprints(shapes[rows], names[rows], nothing, nothing, rows))
+
+    footprints, issues = cleaned(np.arange(n))
+    found = footprints.building_id.tolist()
+    assert len(found) == len(set(found)) == n
+    assert all(unicodedata.is_normalized("NFC", name) for name in found)
+    assert all(unicodedata.category(c) not in ("Cc", "Cs") for name in found for c in name)
+    assert {issue.code for issue in issues} <= {"ID_INVALID", "ID_DUPLICATE"}
+    again, _ = cleaned(np.array(random.sample(range(n), n)))
+    assert geometry_by_id(again) == geometry_by_id(footprints)
