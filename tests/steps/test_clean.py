@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from typing import Any
 
@@ -331,12 +330,10 @@ circle = np.linspace(0, 2 * np.pi, 400_000, endpoint=False)
     ],
 )
 def test_what_would_take_hours_is_bounded(shape, code):
-    started = time.process_time()
+    """Minutes to hours without the bounds: then the run stops here with a stack."""
     footprints, issues = clean(raw(shape))
     assert list(count_issues(issues)) == [code] * bool(code)
     assert len(footprints) == (code in ("", "RING_CLEANED", "HOLE_MERGED"))
-    # Minutes to hours without the bounds: this is no measurement of speed.
-    assert time.process_time() - started < 30
 
 
 @pytest.mark.parametrize(
