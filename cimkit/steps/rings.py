@@ -7,7 +7,8 @@ has a vertex too, so that buildings that share a wall go on sharing its corners.
 duplicates, straight vertices and spikes without width leaves the area as it is.
 
 No vertex that stays is moved by more than rounding, 0.7 mm along a diagonal, and equal vertices
-are rounded alike: what neighbours share they share afterwards.
+are rounded alike: what neighbours share they share afterwards. Vertices that differ, by however
+little, are each rounded by itself; none is pulled to a neighbour or put into its wall.
 
 All on flat arrays of vertices, in O(n log n) for outlines that somebody drew. What others would
 cost is bounded by `cimkit.limits`.
