@@ -50,7 +50,7 @@ def test_from_end_to_end(sample: Path, built: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0].startswith("city: addresses 32, buildings 12")
+    assert done.stdout.splitlines()[0].startswith("city: addresses 33, buildings 12")
     for name in ("report.html", "city.gpkg", "tiles/tileset.json"):
         assert any(line.startswith(f"open city/{name}") for line in done.stdout.splitlines())
     assert (out / "manifest.json").read_bytes() == (built / "manifest.json").read_bytes()
@@ -142,7 +142,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, sample, tmp_path) -> 
     said = run("build", tmp_path / "out", "--job", sample, "--dry-run")
     plan = json.loads(said.out)
     assert (said.code, said.err) == (0, "")
-    assert (plan["footprints"], plan["addresses"], plan["cloud_files"]) == (12, 32, 1)
+    assert (plan["footprints"], plan["addresses"], plan["cloud_files"]) == (12, 33, 1)
     assert os.listdir(tmp_path) == []
 
 

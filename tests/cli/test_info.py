@@ -46,7 +46,7 @@ def test_machines_read_the_same(run, files, built) -> None:
     assert [fact["path"] for fact in (outlines, table, cloud, city)] == [str(f) for f in files]
     assert outlines["layers"][0]["features"] == 12
     assert outlines["layers"][0]["as_footprints"]["floors"] == "层数"
-    assert table["rows"] == 32
+    assert table["rows"] == 33
     assert cloud["crs"] == "EPSG:4546+5737"
     assert city["counts"] == cimkit.open_city(built).counts
 
@@ -68,7 +68,7 @@ def test_one_damaged_file_does_not_hide_the_others(run, files, tmp_path) -> None
     damaged, table = json.loads(said.out)
     assert damaged["path"] == str(broken)
     assert "error" in damaged
-    assert table["rows"] == 32
+    assert table["rows"] == 33
 
 
 def test_text_of_a_file_cannot_act_on_the_terminal(run, tmp_path) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import cimkit
 
 
@@ -22,6 +24,24 @@ def test_the_same_seed_gives_the_same_files(run, sample, tmp_path) -> None:
 def test_a_sample_without_buildings_is_refused(run, tmp_path) -> None:
     assert run("sample", tmp_path / "none", "--buildings", 0).code == 2
     assert run("sample", tmp_path / "none", "--seed", -1).code == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_every_flag_reaches_the_city(run, tmp_path) -> None:
+    flags = "--cloud none --rooms --second-epoch --jitter 2 --wrong-township 0.1"
+    more = "--without-coordinates 1 --typing-variants 0.5"
+    said = run("sample", tmp_path, "--buildings", 3, *flags.split(), *more.split())
+    assert said.code == 0
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert {"addresses_full.csv", "epoch2/truth_changes.csv", "divisions.gpkg"} <= names
+    assert not any(name.endswith(".laz") for name in names)
+    rows = (tmp_path / "addresses.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert all(row.split(",")[2:4] == ["", ""] for row in rows[1:])
+
+
+@pytest.mark.parametrize("wrong", ["--cloud mesh", "--jitter -1", "--wrong-township 1.5"])
+def test_flags_out_of_range_are_refused(run, tmp_path, wrong) -> None:
+    assert run("sample", tmp_path / "none", *wrong.split()).code == 2
     assert not (tmp_path / "none").exists()
 
 
