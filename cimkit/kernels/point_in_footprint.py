@@ -147,17 +147,17 @@ def covered_by(
 def _assign(x: FloatArray, y: FloatArray, grid: FootprintGrid) -> IntArray:
     """Answer of the cell of each point; where the cell has none, the first entry that covers.
 
-    In batches that stay in the cache, and in two passes: the first has no branch, so that it
-    does not matter whether neighbours in the file are neighbours on the ground.
+    In batches that stay in the cache, and in passes: those without a branch wait for memory of
+    many points at once, so that neighbours in the file need not be neighbours on the ground.
     """
     found = np.empty(len(x), np.int64)
-    undecided, cell = np.empty((2, BATCH), np.int64)
+    undecided, cell, start, end = np.empty((4, BATCH), np.int64)
     last_column, last_row = float(grid.columns), float(grid.rows)
     entries, footprint, slabs = grid.cell_offsets, grid.entry_footprint, grid.entry_slab
     bounds, slab_edge, edges = grid.slab_edge_offsets, grid.slab_edge, grid.edges
-    for start in range(0, len(x), BATCH):
+    for batch in range(0, len(x), BATCH):
         n = 0
-        for i in range(start, min(start + BATCH, len(x))):
+        for i in range(batch, min(batch + BATCH, len(x))):
             u = (x[i] - grid.shift_x - grid.x0) * grid.inverse
             v = (y[i] - grid.shift_y - grid.y0) * grid.inverse
             u, v = max(u, -1.0), max(v, -1.0)
@@ -166,11 +166,17 @@ def _assign(x: FloatArray, y: FloatArray, grid: FootprintGrid) -> IntArray:
             found[i] = grid.answer[row + 1, column + 1]
             undecided[n], cell[n] = i, row * grid.columns + column
             n += found[i] == UNDECIDED
+        for j in range(n):  # the first entry of such a cell has a slab
+            k = entries[cell[j]]
+            found[undecided[j]] = footprint[k]
+            start[j], end[j] = bounds[slabs[k]], bounds[slabs[k] + 1]
         for j in range(n):
             i, c = undecided[j], cell[j]
             px, py = x[i] - grid.shift_x, y[i] - grid.shift_y
+            if covered_by(px, py, start[j], end[j], slab_edge, edges):
+                continue
             found[i] = NOBODY
-            for k in range(entries[c], entries[c + 1]):
+            for k in range(entries[c] + 1, entries[c + 1]):
                 s = slabs[k]
                 if s < 0 or covered_by(px, py, bounds[s], bounds[s + 1], slab_edge, edges):
                     found[i] = footprint[k]

@@ -9,6 +9,7 @@ import shapely
 from hypothesis import strategies as st
 from shapely import affinity
 
+from cimkit.kernels._jit import JIT
 from cimkit.tables import Footprints
 from tests.zoo import sound_shapes
 
@@ -16,8 +17,8 @@ FAR = (39_512_345.0, 3_398_765.0)
 """Zone-prefixed Gauss-Krüger: float64 steps are 7e-9 m here."""
 
 
-MOST = 500
-"""Points at one shape: a ring of 10,000 corners would give 80,000."""
+MOST = 500 if JIT else 60
+"""Points at one shape: a ring of 10,000 corners would give 80,000. Few for plain Python."""
 
 
 def box(x0: float, y0: float, x1: float, y1: float, *holes: Any) -> shapely.Polygon:
@@ -40,7 +41,7 @@ POLYGONS = {
     "overlaps": [box(0, 0, 5, 5), box(3, 3, 8, 8), box(4, 4, 6, 6), box(4, 4, 6, 6)],
     "needle": [shapely.Polygon([(0, 0), (30, 0.001), (30, 0.002)])],
     "tiny": [box(0, 0, 0.01, 0.01), box(5, 5, 5.001, 5.002)],
-    "far apart": [box(0, 0, 3, 3), box(900, 700, 904, 703)],
+    "far apart": [box(0, 0, 3, 3), box(300, 200, 304, 203)],
     "slanted": [affinity.rotate(box(0, 0, 12, 5, shapely.box(2, 2, 8, 3)), 33.3)],
     **{f"zoo: {name}": shapes for name, shapes in sound_shapes().items()},
 }

@@ -53,6 +53,11 @@ def test_group_out_of_range_is_refused(group):
         group_rows(np.array(group), 5)
 
 
+def test_quantiles_that_are_none_are_refused():
+    with pytest.raises(TableError, match=r"\[0, 1\]"):
+        grouped_quantiles(np.zeros(2), np.array([1]), np.array([0, 1]), np.array([1.5]))
+
+
 def test_rows_outside_values_are_refused():
     with pytest.raises(TableError, match="outside values"):
         grouped_quantiles(np.zeros(2), np.array([2]), np.array([0, 1]), np.array([0.5]))
