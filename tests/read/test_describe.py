@@ -71,7 +71,12 @@ def test_each_layer_of_a_geopackage(tmp_path) -> None:
         "bounds": houses.total_bounds.tolist(),
         "text_encoding": "utf-8",
         "columns": ["bid", "Floor"],
-        "as_footprints": {"building id": "bid", "height": None, "floors": "Floor"},
+        "as_footprints": {
+            "building id": "bid",
+            "height": None,
+            "floors": "Floor",
+            "label": None,
+        },
     }
     assert found["doors"]["as_addresses"] == {
         "address id": None,
@@ -202,6 +207,7 @@ def test_real_files(real_data) -> None:
         "building id": None,
         "height": "height",
         "floors": "Floor",
+        "label": None,
     }
     assert "as_addresses" not in suzhou
     delft = describe(real_data / "delft_centre/bgt.gpkg")["layers"]
