@@ -156,3 +156,27 @@ def test_an_elevation_model_of_another_place_stops(tmp_path, job):
     dem = write_dem(tmp_path / "dem.tif", west=300.0)
     with pytest.raises(CrsError, match="elevation model"):
         cimkit.build(tmp_path / "city", **job, dem=dem)
+
+
+def test_flight_strips_are_used_together(tmp_path, job):
+    """Two strips of other points over the same place, and a part of one delivered again."""
+    strips = [make_points(8_000, seed) for seed in (1, 2)]
+    paths = [tmp_path / f"strip_{k}.laz" for k in range(3)]
+    for path, (xyz, classes) in zip(paths, strips, strict=False):
+        write_points(path, xyz, classes, crs=CRS)
+    xyz, classes = strips[0]
+    again = xyz[:, 0] < EAST + 15
+    write_points(paths[2], xyz[again], classes[again], crs=CRS)
+    city = cimkit.build(tmp_path / "city", **job, points=[str(path) for path in paths])
+    for shape, n in zip(SHAPES, city.buildings.n_points.tolist(), strict=True):
+        west, south, east, north = shape.bounds
+        on_it = sum(
+            int(((p[:, 0] >= west) & (p[:, 0] <= east) & (p[:, 1] >= south)
+                 & (p[:, 1] <= north)).sum())
+            for p, _ in strips
+        )  # fmt: skip
+        assert abs(n - on_it) <= 2  # a point on the wall that two share
+    assert balance(city, "points")["repeated in another file"] > 0
+    total = sum(len(p) for p, _ in strips) + int(again.sum())
+    assert sum(balance(city, "points").values()) == total
+    np.testing.assert_allclose(city.buildings.h_ground[0], slope(EAST, NORTH), atol=0.3)

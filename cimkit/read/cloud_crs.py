@@ -75,7 +75,8 @@ def in_metres(header: LasHeader, units: Units) -> LasHeader:
     --------
     >>> from pathlib import Path
     >>> unit, zero, feet = (0.01,) * 3, (0.0,) * 3, Units("foot", "foot", 0.3048, 0.3048)
-    >>> header = LasHeader(Path("a"), "1.2", 1, 1, unit, zero, zero, (100.0,) * 3, True, 9)
+    >>> box = zero, (100.0,) * 3
+    >>> header = LasHeader(Path("a"), "1.2", 1, 1, unit, zero, *box, (1,), 1, True, 9)
     >>> in_metres(header, feet).high
     (30.48, 30.48, 30.48)
     """

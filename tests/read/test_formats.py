@@ -75,6 +75,7 @@ def test_formats_are_described(town):
         "building id": "bid",
         "height": "Height",
         "floors": "Floor",
+        "label": None,
     }
 
 
