@@ -92,7 +92,7 @@ def resolve(name):
 def table_rows(text, heading):
     """Cells of the rows of the first table below a heading, without its head."""
     below = text.split(f"\n{heading}\n")[1]
-    rows = re.search(r"^\|.*(?:\n\|.*)+", below, re.MULTILINE)[0].splitlines()
+    rows = re.findall(r"^\|.*(?:\n\|.*)+", below, re.MULTILINE)[0].splitlines()
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
@@ -313,11 +313,7 @@ def test_notebooks_run(notebook, tmp_path):
         "book = nbformat.read(sys.argv[1], as_version=4)\n"
         "nbclient.NotebookClient(book, timeout=300, kernel_name='python3').execute()\n"
     )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-    }
+    own = {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "ipython")}
     made = subprocess.run(
         [sys.executable, "-c", script, str(notebook)],
         cwd=tmp_path,
