@@ -22,6 +22,20 @@ test: $(READY_DEV)
 bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks
 
+docs: $(READY_DEV)
+	$(BIN)/mkdocs build --quiet --strict
+	@echo "Open build/docs/index.html"
+
+wheelhouse: $(READY)
+	rm -rf build/wheelhouse build/lib
+	$(BIN)/pip download --quiet --disable-pip-version-check --only-binary :all: \
+		--require-hashes -r requirements.lock -d build/wheelhouse
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps pip -d build/wheelhouse
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps . -w build/wheelhouse
+	@echo "Copy build/wheelhouse. On a machine without internet:"
+	@echo "  python3.11 -m venv .venv"
+	@echo "  .venv/bin/pip install --no-index --find-links build/wheelhouse cimkit"
+
 samples: $(READY)
 	$(BIN)/cimkit sample data-samples --buildings 11
 
@@ -45,4 +59,4 @@ $(READY_DEV): $(READY) requirements-dev.lock
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $(READY_DEV)
 
-.PHONY: demo test bench samples lock
+.PHONY: demo test bench docs wheelhouse samples lock
