@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
@@ -39,6 +39,9 @@ _Outcome = Future[tuple[float, Any]]
 
 DEATHS_MAX = 3
 """Processes that a task may kill before it is poison; the first death may be a neighbour's."""
+
+_BROKEN_CHECK_S = 1.0
+"""Seconds after which a silent pool is asked whether it is broken."""
 
 _SUBMITTED_PER_WORKER = 2
 """One runs and one waits: no worker idles, and few arguments are in memory at once."""
@@ -188,8 +191,8 @@ class Workers:
         waiting, running = deque(call.tasks), dict[_Outcome, str]()
         while waiting or running:
             intact = self._submit(call, waiting, running)
-            ended = wait_for(running, return_when=FIRST_COMPLETED).done
-            if not intact or any(map(_died, ended)):
+            ended = self._wait(running)
+            if not intact or not ended or any(map(_died, ended)):
                 self.close()  # a broken pool gives up all that it had
                 ended = set(running)
             outcomes = [(running.pop(one), one) for one in list(running) if one in ended]
@@ -200,6 +203,17 @@ class Workers:
                 if error and not is_poison(error):
                     waiting.clear()
                 yield name, outcome
+
+    def _wait(self, running: Iterable[_Outcome]) -> set[_Outcome]:
+        """Outcomes that are there; none if the pool is broken and may never bring any.
+
+        What is submitted in the moment in which a pool breaks can be forgotten by it (seen with
+        Python 3.11): nothing would ever wake us.
+        """
+        while True:
+            ended = wait_for(running, _BROKEN_CHECK_S, return_when=FIRST_COMPLETED).done
+            if ended or getattr(self._pool, "_broken", False):
+                return ended
 
     def _submit(self, call: _Call, waiting: deque[str], running: dict[_Outcome, str]) -> bool:
         """Hand out the next tasks; False if the pool turns out to be broken."""
@@ -228,7 +242,7 @@ class Workers:
             pool = self._started(1)
             outcome = call.submit(pool, name)
             (process,) = (getattr(pool, "_processes", None) or {0: None}).values()
-            if not _died(outcome):
+            if self._wait([outcome]) and not _died(outcome):
                 return outcome
             self.close()
             exit_code = _exit_code(process)
@@ -394,7 +408,9 @@ def _address_space() -> int:
 
 
 def _died(outcome: _Outcome) -> bool:
-    """Whether the process of a task died. Waits for its end."""
+    """Whether the process of a task died, or its pool has forgotten it."""
+    if not outcome.done() or outcome.cancelled():
+        return True
     return isinstance(outcome.exception(), BrokenProcessPool)
 
 
