@@ -19,6 +19,9 @@ test: $(READY_DEV)
 	$(BIN)/coverage report --show-missing --skip-covered --fail-under=95
 	NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest -q tests/kernels
 
+test-long: $(READY_DEV)
+	$(BIN)/pytest -m slow
+
 bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks
 
@@ -59,4 +62,4 @@ $(READY_DEV): $(READY) requirements-dev.lock
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $(READY_DEV)
 
-.PHONY: demo test bench docs wheelhouse samples lock
+.PHONY: demo test test-long bench docs wheelhouse samples lock

@@ -299,36 +299,25 @@ class Clock:
         self.phases[phase] = {"wall_s": wall - self._wall, "own_cpu_s": cpu - self._cpu}
         self._wall, self._cpu = wall, cpu
 
-    def as_json(
-        self,
-        workers: Workers,
-        block_size: float,
-        parts: Mapping[str, Mapping[str, int]],
-        abandoned_by: str | None = None,
-    ) -> bytes:
+    def as_json(self, workers: Workers, facts: Mapping[str, Any]) -> bytes:
         """For run.json: the only file that differs from run to run.
 
         Parameters
         ----------
         workers : Workers
-        block_size : float
-        parts : mapping of phase to counts
-            Parts of each phase: in all, and taken over from a build that did not end.
-        abandoned_by : str, optional
-            Whose lock was taken over: the process that died while it built the same city.
+        facts : mapping
+            What else is to be known of this run, and would make its city another if told there.
         """
-        facts = {
+        run = {
             "phases": self.phases,
             "workers": workers.n,
             "workers_cpu_s": workers.cpu_s,
-            "parts": parts,
-            "abandoned_by": abandoned_by,
-            "block_size": block_size,
+            **facts,
             "peak_memory_kb": _peak_memory_kb(of_workers=False),
             "peak_memory_worker_kb": _peak_memory_kb(of_workers=True),
             "python": platform.python_version(),
         }
-        return json.dumps(facts, indent=1).encode() + b"\n"
+        return json.dumps(run, indent=1).encode() + b"\n"
 
 
 def _peak_memory_kb(*, of_workers: bool) -> int:

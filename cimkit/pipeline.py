@@ -119,9 +119,7 @@ def build(
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        owner = None if staging.abandoned is None else str(staging.abandoned)
-        facts = clock.as_json(workers, job.block_size, city.part_counts, owner)
-        staging.write("run.json", facts)
+        staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
         note_codes(staging, register, encoding.fresh.code, unused)
         reserve(register, encoding.fresh, unused=unused)
         staging.commit()
@@ -160,6 +158,22 @@ def _make_city(
     return Product(
         job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     )
+
+
+def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:
+    """What depends on this run and the one before it, not on the inputs."""
+    n_new = len(city.encoding.fresh)
+    codes = {
+        "kept": len(city.encoding.codes) - n_new,
+        "new": n_new,
+        "retired": len(city.encoding.retired),
+    }
+    return {
+        "codes": codes,
+        "parts": city.part_counts,
+        "abandoned_by": None if staging.abandoned is None else str(staging.abandoned),
+        "block_size": job.block_size,
+    }
 
 
 def plan(job: Job) -> dict[str, Any]:

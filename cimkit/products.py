@@ -212,12 +212,6 @@ def write_products(staging: Staging, city: Product) -> None:
 
 def _facts(city: Product) -> ReportFacts:
     """Inputs, balances, parameters and versions, for the report and the manifest."""
-    n_new = len(city.encoding.fresh)
-    codes = {
-        "kept": len(city.encoding.codes) - n_new,
-        "new": n_new,
-        "retired": len(city.encoding.retired),
-    }
     n_bytes = sum(tile.result.size_bytes for tile in city.tiles)
     tiles = {"tiles": len(city.tree), "bytes": n_bytes}
     clouds = [
@@ -228,7 +222,7 @@ def _facts(city: Product) -> ReportFacts:
         title="City model 城市信息模型",
         inputs=tuple(input_files(city.job, city.inputs, clouds)),
         balances=tuple(_balances(city)),
-        outputs={"codes": codes, "tiles": tiles},
+        outputs={"tiles": tiles},
         parameters=_parameters(city.job),
         versions={name: version(name) for name in LIBRARIES},
     )

@@ -302,7 +302,7 @@ def test_cpu_of_the_workers_is_booked_on_their_phase():
         list(workers.run("burn", burn, {"a": 0.3, "b": 0.3}))
         list(workers.run("rest", time.sleep, {"a": 0.3}))
         clock.lap("all")
-        facts = json.loads(clock.as_json(workers, 500.0, {"tiles": {"made": 2, "reused": 1}}))
+        facts = json.loads(clock.as_json(workers, {"block_size": 500.0}))
     assert facts["workers_cpu_s"]["burn"] >= 0.6
     assert facts["workers_cpu_s"]["rest"] < facts["workers_cpu_s"]["burn"]
     assert facts["phases"]["all"]["own_cpu_s"] < facts["workers_cpu_s"]["burn"]

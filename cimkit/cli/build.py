@@ -164,7 +164,7 @@ def show(city: City, out: Path, register: str) -> None:
     print(plain(f"{out}: {_counts(city.counts)}"))
     if note := _resumed(city.run):
         print(plain(note))
-    print(f"codes: {_counts(city.manifest['outputs']['codes'])}")
+    print(f"codes: {_counts(city.run['codes'])}")
     of_code: dict[str, list[Issue]] = {}
     for issue in city.issues:
         of_code.setdefault(issue.code, []).append(issue)

@@ -31,6 +31,9 @@ Box = tuple[float, float, float, float]
 AREA_MARGIN_DEG = 1.5
 """Half a 3-degree zone: cities at the edge of a zone use it a little beyond its border."""
 
+EXTENT_MARGIN_M = 50.0
+"""The addresses of a single house lie around it; a wrong CRS is off by 100 m or more."""
+
 OVERLAP_MIN = 0.5
 """Share of the smaller extent that two inputs of one city must have in common."""
 
@@ -219,7 +222,8 @@ def check_overlap(ours: Box, theirs: Box, what: str) -> None:
     Raises
     ------
     CrsError
-        If they share less than `OVERLAP_MIN` of the smaller one, along x times along y.
+        If they share less than `OVERLAP_MIN` of the smaller one, along x times along y, each
+        widened by `EXTENT_MARGIN_M`.
 
     Examples
     --------
@@ -228,7 +232,8 @@ def check_overlap(ours: Box, theirs: Box, what: str) -> None:
     Traceback (most recent call last):
     cimkit.errors.CrsError: footprints and point cloud lie apart: 0 % of the smaller extent ...
     """
-    share = _shared(ours[0::2], theirs[0::2]) * _shared(ours[1::2], theirs[1::2])
+    wide, across = _widened(ours), _widened(theirs)
+    share = _shared(wide[0::2], across[0::2]) * _shared(wide[1::2], across[1::2])
     if share >= OVERLAP_MIN:
         return
 
@@ -239,6 +244,15 @@ def check_overlap(ours: Box, theirs: Box, what: str) -> None:
         f"footprints and {what} lie apart: {share:.0%} of the smaller extent is shared "
         f"(footprints {text(ours)}; {what} {text(theirs)})".replace("%", " %"),
         hint=_apart_advice(ours, theirs, what),
+    )
+
+
+def _widened(box: Box) -> Box:
+    return (
+        box[0] - EXTENT_MARGIN_M,
+        box[1] - EXTENT_MARGIN_M,
+        box[2] + EXTENT_MARGIN_M,
+        box[3] + EXTENT_MARGIN_M,
     )
 
 

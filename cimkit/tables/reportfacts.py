@@ -80,7 +80,7 @@ class ReportFacts:
     inputs : sequence of InputFile
     balances : sequence of Balance
     outputs : mapping of str to mapping of str to int
-        Counts that are in no table: tiles, codes kept, new and retired.
+        Counts that are in no table, such as those of the tiles.
     parameters, versions : mapping of str to object
         Fields of the job; versions of cimkit and of what it stands on.
     """

@@ -290,9 +290,9 @@ def _exchange(one: Path, other: Path) -> bool:
 def _disk_error(error: OSError, out: Path) -> StoreError:
     """The error in words, with advice where there is some."""
     place, why = error.filename or out, error.strerror or error
+    words = [f"{place}: cannot be written ({why}).", advice_for(error.errno)]
     if error.errno in FULL:
         with suppress(OSError):
-            why = f"{why}; {shutil.disk_usage(out.parent).free:,} bytes are free there"
-    words = f"{place}: cannot be written ({why}).", advice_for(error.errno)
+            words.append(f"There are {shutil.disk_usage(out.parent).free:,} bytes free.")
     untouched = "What stood in the output folder is untouched."
     return StoreError(" ".join(filter(None, (*words, untouched))))

@@ -482,7 +482,7 @@ def test_horizontal_parts():
         ((38_500_000, 3_380_000, 38_502_000, 3_382_000), "zone number in its eastings"),
         ((212_000, 3_380_000, 214_000, 3_382_000), "shifted by one zone"),
         ((3_380_000, 500_000, 3_382_000, 502_000), "axes of the point cloud look swapped"),
-        ((501_500, 3_381_500, 503_500, 3_383_500), "6 % of the smaller"),
+        ((501_500, 3_381_500, 503_500, 3_383_500), "8 % of the smaller"),
     ],
 )
 def test_extents_that_lie_apart(theirs, match):
