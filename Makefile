@@ -12,7 +12,7 @@ test: $(READY_DEV)
 	$(BIN)/ruff check cimkit tests benchmarks
 	$(BIN)/ruff format --check cimkit tests benchmarks
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=cimkit.kernels -m pytest -q tests/kernels
 	$(BIN)/coverage combine --quiet
