@@ -20,7 +20,7 @@ test: $(READY_DEV)
 	NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest -q tests/kernels
 
 test-long: $(READY_DEV)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -o faulthandler_timeout=0
 
 bench: $(READY_DEV)
 	$(BIN)/python -m benchmarks

@@ -483,6 +483,17 @@ def test_delft_centre_meets_its_bar(real_data, tmp_path):
     assert all(city.manifest["balances"][k]["parts"] for k in (0, 1))
 
 
+def test_another_reader_opens_the_models(sample):
+    _, _, city = sample
+    cjio = Path(sys.executable).with_name("cjio")
+    with (city.path / "models.city.jsonl").open() as lines:
+        read = subprocess.run(
+            [cjio, "stdin", "info"], stdin=lines, check=True, capture_output=True, text=True
+        )
+    assert "CityJSON version = 2.0" in read.stdout
+    assert "Building (40)" in read.stdout
+
+
 def test_another_reader_sees_the_same_tiles(sample):
     """py3dtiles, which shares no code with cimkit."""
     _, _, city = sample
