@@ -128,9 +128,11 @@ def fill_terrain(
         theirs = slice(max(-row, 0), rows - row), slice(max(-column, 0), columns - column)
         total[here, across] += part.total[theirs]
         count[here, across] += part.points[theirs]
-    measured = count > 0
+    measured, z = count > 0, np.empty(count.shape, dtype=np.float32)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = (total / (count * 1000.0)).astype(np.float32)
+        for row in range(rows):  # not at once: three grids of float64 would be 0.8 GB at most
+            z[row] = total[row] / (count[row] * 1000.0)
+    del total, count
     from_dem = None
     if dem is not None:
         from_dem = ~measured & np.isfinite(dem.z)
