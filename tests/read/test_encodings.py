@@ -145,7 +145,7 @@ def test_what_may_be_left_of_several_names_is_none(column, role):
 
 
 def cut_names(path, table, names):
-    """A Shapefile in UTF-8 with column names as GDAL cuts them; it would complain of its own."""
+    """A Shapefile in UTF-8 with column names as GDAL cuts them; it complains of its own."""
     pyogrio.write_dataframe(table, path, encoding="UTF-8")
     with path.with_suffix(".dbf").open("r+b") as file:
         for place, name in enumerate(names):
