@@ -120,10 +120,10 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         check_sums(job.sha256sums, files)
     for path in files:
         try:
-            header = open_cloud(path)
+            header = open_cloud(path, keep_short=job.on_short == "keep")
             check_cloud_crs(header, job.crs)
             headers.append(header)
-            issues += _converted(header)
+            issues += _missing(header) + _converted(header)
         except FormatError as error:
             if job.on_bad_file == "error":
                 raise
@@ -143,6 +143,15 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         return headers, issues
     message = f"{(~near).sum():,} of {len(near):,} footprints lie outside all cloud files"
     return headers, [*issues, Issue("WARNING", "CLOUD_PARTIAL", "points", "", message)]
+
+
+def _missing(header: LasHeader) -> list[Issue]:
+    """That a file cut short has lost points, where the job says to keep the others."""
+    if not header.n_missing:
+        return []
+    name, n = header.path.name, header.n_points
+    message = f"{name} is cut short: {header.n_missing:,} points are missing, {n:,} were kept"
+    return [Issue("WARNING", "POINTS_MISSING", "points", name, message)]
 
 
 def _converted(header: LasHeader) -> list[Issue]:

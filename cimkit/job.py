@@ -47,6 +47,8 @@ class Job:
         Doubled identifiers become ``id~2``, or stop the build.
     on_bad_file : {"error", "skip"}
         A damaged cloud stops the build, or is set aside with an ERROR issue.
+    on_short : {"error", "keep"}
+        A LAS file that is cut short counts as damaged, or its whole records are kept.
     address_layer, address_id, address_text, address_x, address_y, address_building : str
         Layer and columns of the addresses; "auto" finds them by usual names, "" switches off.
     addresses_crs : str
@@ -105,6 +107,7 @@ class Job:
     label_field: str = AUTO
     on_duplicate: str = "suffix"
     on_bad_file: str = "error"
+    on_short: str = "error"
     address_layer: str = ""
     address_id: str = AUTO
     address_text: str = AUTO
@@ -187,7 +190,11 @@ class Job:
         return cls(**given)
 
 
-_CHOICES = {"on_duplicate": ("suffix", "error"), "on_bad_file": ("error", "skip")}
+_CHOICES = {
+    "on_duplicate": ("suffix", "error"),
+    "on_bad_file": ("error", "skip"),
+    "on_short": ("error", "keep"),
+}
 
 _RANGES = (
     ("address_accuracy_m", 0.0, 1000.0),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import laspy
 import numpy as np
 import pandas as pd
 import pyogrio
@@ -221,6 +222,22 @@ def test_points_of_overlapping_files_count_once(tmp_path):
     parts = twice.manifest["balances"][1]["parts"]
     repeated = once.buildings.n_points[:2].sum()
     assert parts["repeated in another file"] == repeated > 0
+
+
+def test_a_cloud_cut_short_is_kept_on_demand_and_said(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    whole = laspy.read(keys["points"][0])
+    path = tmp_path / "cut.las"
+    whole.write(str(path))
+    record = whole.header.point_format.size
+    path.write_bytes(path.read_bytes()[: -100 * record - 1])
+    city = build(tmp_path / "city", keys, points=[str(path)], on_short="keep")
+    (issue,) = (i for i in city.issues if i.code == "POINTS_MISSING")
+    n = len(whole) - 101
+    assert (issue.severity, issue.id) == ("WARNING", "cut.las")
+    assert issue.message == f"cut.las is cut short: 101 points are missing, {n:,} were kept"
+    (balance,) = (b for b in city.manifest["balances"] if b["name"] == "points")
+    assert balance["in_count"] == n
 
 
 def test_a_second_attempt_at_a_file_replaces_what_the_first_left(tmp_path):

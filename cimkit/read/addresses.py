@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.codes.modulus import is_valid
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.job import AUTO
 from cimkit.read.china_offsets import GEODETIC, from_web_map, is_web_map
@@ -37,7 +38,6 @@ _OPTION = "--addresses-crs"
 _STARTS = {"x": ("经", "lng", "lon", "x"), "y": ("纬", "lat", "y")}
 """How columns of coordinates may begin: too weak to take one, enough to propose it."""
 
-_IDENTITY_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _IDENTITY_SAMPLE = 1000
 
 
@@ -69,7 +69,7 @@ def read_addresses(
     """Read standard addresses (标准地址) and bring their points into the working CRS.
 
     Only the columns for identifier, text, place and building are read, no other one ever: an
-    address table may name residents, and nothing of that reaches memory or products. A column
+    address table may name residents, and nothing of that is kept or reaches products. A column
     of identity-card numbers in one of these parts is refused.
 
     Parameters
@@ -100,8 +100,8 @@ def read_addresses(
         ``ROW_RAGGED`` (ERROR), ``ID_INVALID``, ``ID_DUPLICATE``, ``COORD_SUSPECT``,
         ``GEOM_TYPE_SKIPPED`` (WARNING) a row; ``ID_UNUSABLE``, ``COORD_COLUMN_MISSING``,
         ``ENCODING_GIVEN``, ``ENCODING_DECLARED``, ``ENCODING_GUESSED``, ``ENCODING_REPLACED``,
-        ``ENCODING_SUSPECT``, ``NUMBER_CUT``, ``ROWS_BLANK``, ``OFFSET_REMOVED``,
-        ``REPROJECTED`` a file.
+        ``ENCODING_SUSPECT``, ``NUMBER_CUT``, ``VALUE_UNUSABLE``, ``ROWS_BLANK``,
+        ``OFFSET_REMOVED``, ``REPROJECTED`` a file.
 
     Raises
     ------
@@ -187,6 +187,8 @@ def _from_table(
     missing = [part for part in _STARTS if part not in chosen]
     if not missing:
         xy = np.column_stack([numbers(values[chosen["x"]]), numbers(values[chosen["y"]])])
+        for column, found in zip((chosen["x"], chosen["y"]), xy.T, strict=True):
+            issues += _no_numbers(column, values[column], found)
     else:
         text = f"no column for {' and '.join(missing)} has a usual name"
         hint = _advise_places(missing, table.columns)
@@ -203,6 +205,22 @@ def _from_table(
         "",
         issues,
     )
+
+
+def _no_numbers(column: str, written: list[str], found: FloatArray) -> list[Issue]:
+    """Report coordinates that are written, but not as numbers."""
+    lost = [
+        text
+        for text, number in zip(written, found.tolist(), strict=True)
+        if number != number and text
+    ]
+    if not lost:
+        return []
+    message = (
+        f"column {column}: {len(lost):,} of {len(written):,} values are no numbers, such as "
+        f"{lost[0][:40]!r}; those addresses have no place. Write them as 123.45"
+    )
+    return [Issue("WARNING", "VALUE_UNUSABLE", "addresses", "", message)]
 
 
 def _advise_places(missing: list[str], columns: tuple[str, ...]) -> str:
@@ -351,7 +369,8 @@ def _refuse_identity_numbers(path: str, part: str, values: list[Any]) -> None:
     """Stop if most of the first values of a column are valid identity-card numbers."""
     sample = [str(v) for v in values[: 10 * _IDENTITY_SAMPLE] if v not in (None, "")]
     sample = sample[:_IDENTITY_SAMPLE]
-    if sample and 2 * sum(map(_is_identity_number, sample)) > len(sample):
+    formed = [text.upper() for text in sample if _is_like_identity_number(text)]
+    if formed and 2 * is_valid("mod_11_2", formed).sum() > len(sample):
         raise InputError(
             f"its {part} column holds identity-card numbers (公民身份号码)",
             path=path,
@@ -359,15 +378,12 @@ def _refuse_identity_numbers(path: str, part: str, values: list[Any]) -> None:
         )
 
 
-def _is_identity_number(text: str) -> bool:
-    """Whether a text is a citizen identification number by date and check digit (GB 11643)."""
+def _is_like_identity_number(text: str) -> bool:
+    """Whether a text has the form and the date of a citizen identification number, GB 11643."""
     if not re.fullmatch(r"[1-9]\d{16}[\dXx]", text, re.ASCII):
         return False
     try:
         datetime.date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
     except ValueError:
         return False
-    total = sum(
-        int(digit) * weight for digit, weight in zip(text[:17], _IDENTITY_WEIGHTS, strict=True)
-    )
-    return "10X98765432"[total % 11] == text[17].upper()
+    return True

@@ -56,15 +56,17 @@ class Units(NamedTuple):
 _METRES = Units("metre", "metre", 1.0, 1.0)
 
 
-def open_cloud(path: Any) -> LasHeader:
+def open_cloud(path: Any, *, keep_short: bool = False) -> LasHeader:
     """Probe a LAS or LAZ file, and give its header in metres.
+
+    `keep_short` takes the whole records of a LAS file that is cut short.
 
     Raises
     ------
     FormatError
         As `probe_las`.
     """
-    header = probe_las(path)
+    header = probe_las(path, keep_short=keep_short)
     return in_metres(header, cloud_units(header))
 
 

@@ -117,12 +117,30 @@ def _number(value: Any) -> float:
 
 
 def _is_alias(column: str, alias: str) -> bool:
-    """Whether a column carries that name, in any case, or its first ten bytes."""
+    """Whether a column carries that name, in any case, or what a Shapefile leaves of it."""
     name = column.strip().lower()
-    cut = alias.startswith(name) and _DBF_NAME_BYTES in (
-        len(name.encode()),
-        len(name.encode("gb18030", "replace")),
-        # Nine bytes and half a character, which is left out.
-        1 + len(name.encode("gb18030", "replace")) * (not name.isascii()),
+    return name == alias or (_is_cut(name, alias) and _is_clear(name))
+
+
+def _is_cut(name: str, alias: str) -> bool:
+    """Whether ten bytes hold this beginning of a usual name, and not one character more."""
+    if not name or not alias.startswith(name):
+        return False
+    return any(
+        len(name.encode(encoding)) <= _DBF_NAME_BYTES
+        and len(alias[: len(name) + 1].encode(encoding)) > _DBF_NAME_BYTES
+        for encoding in ("utf-8", "gb18030")
     )
-    return name == alias or cut
+
+
+def _is_clear(name: str) -> bool:
+    """Whether what is left of a name can mean one thing only.
+
+    In UTF-8 the same is left of 标准地址, a text, and of 标准地址编码, an identifier.
+    """
+    meanings = {
+        "building" if role == "building id" else role
+        for role, names in ALIASES.items()
+        if any(_is_cut(name, alias) for alias in names)
+    }
+    return len(meanings) == 1

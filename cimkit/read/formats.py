@@ -6,6 +6,7 @@ open other files, or URLs.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cimkit.errors import FormatError, InputError
@@ -74,6 +75,12 @@ def check_format(file: Path) -> str:
         start = opened.read(_START_BYTES)
     if driver == "GeoJSON":
         start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if re.search(rb'"CityObjects"\s*:|"type"\s*:\s*"CityJSON', start):
+            raise FormatError(
+                "is a city model (CityJSON), no layer of a map",
+                path=str(file),
+                hint="Give the footprints that it was made from.",
+            )
     if not start.startswith(magic):
         raise FormatError(
             f"does not begin like {driver}", path=str(file), hint="It is damaged, or misnamed."

@@ -58,6 +58,8 @@ class LasHeader(NamedTuple):
         they end; else 0.
     unit : tuple of float
         Metres of one unit of the file along x, y, z, which the other fields are multiplied by.
+    n_missing : int
+        Points that a LAS file cut short has lost; `n_points` are those that it still holds.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class LasHeader(NamedTuple):
     by_return: tuple[int, ...] = ()
     n_chunks: int = 0
     unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    n_missing: int = 0
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -80,12 +83,15 @@ class LasHeader(NamedTuple):
         return *self.low[:2], *self.high[:2]
 
 
-def probe_las(path: str | Path) -> LasHeader:
+def probe_las(path: str | Path, *, keep_short: bool = False) -> LasHeader:
     """Read and check the header of a LAS or LAZ file.
 
     Parameters
     ----------
     path : str or Path
+    keep_short : bool, default False
+        Take the whole records of a LAS file that is cut short. Of LAZ nothing can be kept: what
+        says where its chunks begin stands at the end.
 
     Returns
     -------
@@ -99,14 +105,14 @@ def probe_las(path: str | Path) -> LasHeader:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return _probe(path, file, path.stat().st_size)
+            return _probe(path, file, path.stat().st_size, keep_short=keep_short)
     except OSError as error:
         raise FormatError(
             f"cannot be read ({error.strerror})", path=str(path), hint="Check the path."
         ) from error
 
 
-def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
+def _probe(path: Path, file: BinaryIO, size: int, *, keep_short: bool) -> LasHeader:
     head = file.read(LAS_HEADER_BYTES)
 
     def refuse(what: str, where: str = "header") -> NoReturn:
@@ -115,22 +121,26 @@ def _probe(path: Path, file: BinaryIO, size: int) -> LasHeader:
     layout = _check_layout(head, size, refuse)
     minor, points_at, kind, record = layout.minor, layout.points_at, layout.kind, layout.record
     count, by_return = _check_counts(head, minor, refuse)
-    end = _check_extended_records(head, minor, points_at, size, refuse)
+    compressed, n_chunks, chunk_size, kept = head[104] >= 0x80, 0, 0, count
+    keep_short = keep_short and not compressed and count > (size - points_at) // record
+    end = _check_extended_records(head, minor, points_at, size, refuse, is_short=keep_short)
     scale, offset, low, high = _check_space(head, count, refuse)
     laszip = _find_laszip_record(file, layout, refuse)
-    compressed, n_chunks, chunk_size = head[104] >= 0x80, 0, 0
     if compressed:
         chunk_size = check_laszip_record(laszip, record, refuse)
         table_at, n_chunks = find_chunk_table(file, points_at, size, refuse)
         check_chunk_count(n_chunks, count, chunk_size, size - table_at, refuse)
         if kind >= 6:
             walk_layers(file, kind, record, (points_at, table_at), (count, n_chunks), refuse)
+    elif keep_short:
+        kept, by_return = (end - points_at) // record, ()
     else:
         _check_records(count, record, points_at, end, refuse)
     return LasHeader(
-        *(path, f"1.{minor}", kind, count, scale, offset, low, high, compressed, size),
+        *(path, f"1.{minor}", kind, kept, scale, offset, low, high, compressed, size),
         by_return=by_return,
         n_chunks=n_chunks if chunk_size else 0,
+        n_missing=count - kept,
     )
 
 
@@ -211,9 +221,12 @@ def _find_laszip_record(file: BinaryIO, layout: _Layout, refuse: Refuse) -> byte
 
 
 def _check_extended_records(
-    head: bytes, minor: int, points_at: int, size: int, refuse: Refuse
+    head: bytes, minor: int, points_at: int, size: int, refuse: Refuse, *, is_short: bool
 ) -> int:
-    """Where the points of a LAS file end at the latest; what follows them must fit."""
+    """Where the points of a LAS file end at the latest; what follows them must fit.
+
+    A file that is cut short may have lost what followed them.
+    """
     end = size
     if minor >= 3:
         waveform_at = struct.unpack_from("<Q", head, 227)[0]
@@ -221,9 +234,9 @@ def _check_extended_records(
             end = waveform_at
     if minor == 4:
         at, n_records = struct.unpack_from("<QI", head, 235)
-        if n_records and not points_at <= at <= size - 60 * n_records:
+        if n_records and not is_short and not points_at <= at <= size - 60 * n_records:
             refuse(f"promises {n_records:,} extended records where none fit")
-        if n_records:
+        if n_records and at >= points_at:
             end = min(end, at)
     return end
 
@@ -232,4 +245,8 @@ def _check_records(count: int, record: int, points_at: int, end: int, refuse: Re
     """Whole records between the start of the points and the end: no fewer, no more."""
     whole = (end - points_at) // record
     if count != whole:
-        refuse(f"promises {count:,} points, the file holds {whole:,} whole records", "points")
+        advice = ' (on_short = "keep" takes those)' if count > whole else ""
+        refuse(
+            f"promises {count:,} points, the file holds {whole:,} whole records{advice}",
+            "points",
+        )

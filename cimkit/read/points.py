@@ -146,10 +146,15 @@ def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
     n_read, by_return = 0, np.zeros(16, dtype=np.int64)
     with laspy.open(
         str(header.path),
+        read_evlrs=False,
         laz_backend=laspy.LazBackend.Lazrs,
         decompression_selection=_FIELDS,
     ) as reader:
-        for points in reader.chunk_iterator(chunk):
+        # Not its chunks: it would go on to the count of the file, which may be cut short.
+        while n_read < header.n_points:
+            points = reader.read_points(min(chunk, header.n_points - n_read))
+            if not len(points):
+                break
             n_read += len(points)
             by_return += count_returns(points)
             # Not points.x: the header may be in metres where the file is in feet.

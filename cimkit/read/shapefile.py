@@ -6,6 +6,7 @@ mojibake, both without an error. Layouts: ESRI Shapefile Technical Description (
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ _HEADER_BYTES = 100
 _NULL_SHAPE_BYTES = 4
 _LANGUAGE_CP936 = 0x4D
 _CHUNK_BYTES = 64_000_000
+
+_NUMBER_OF_NAME = re.compile(rb"_?\d{1,2}$")
+"""GDAL puts a number over the end of a column name that stands there already."""
 
 
 def check_parts(path: Path) -> BoolArray:
@@ -129,7 +133,8 @@ def _texts_beyond_ascii(path: Path) -> Iterator[set[bytes]]:
                 fields.append(slice(offset, offset + length))
             offset += length
             names.add(head[at : at + 11].split(b"\0")[0])
-        yield {name for name in names if not name.isascii()}
+        stems = {_NUMBER_OF_NAME.sub(b"", name) for name in names}
+        yield {name for name in stems if not name.isascii()}
         rows_at_once = max(1, _CHUNK_BYTES // max(width, 1))
         for first in range(0, n_rows, rows_at_once):
             n = min(rows_at_once, n_rows - first)

@@ -68,7 +68,8 @@ def probe_dem(path: str, crs: str) -> Dem:
     Raises
     ------
     FormatError
-        No GeoTIFF, more bands than one, rotated or without a place, or heights not in metres.
+        No GeoTIFF, more bands than one, rotated or without a place, or heights not in metres;
+        places in feet where the unit of the heights is not stated.
     CrsError
         If it states no CRS.
     """
@@ -175,6 +176,14 @@ def _check(source: Any, path: str) -> None:
     if unit not in _METRES:
         raise FormatError(
             f"its heights are in {unit}", path=path, hint="Convert them to metres first."
+        )
+    places = horizontal_part(parse_crs(source.crs.to_wkt(), path=path))
+    if not unit and places.is_projected and places.axis_info[0].unit_conversion_factor != 1:
+        raise FormatError(
+            f"its places are in units of {places.axis_info[0].unit_name}, and it does not say "
+            "in what its heights are",
+            path=path,
+            hint="Bring the heights to metres, and state so as the unit of the band.",
         )
 
 

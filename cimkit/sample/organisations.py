@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from cimkit.codes.modulus import SYSTEMS
 from cimkit.sample.addresses import Address
 from cimkit.sample.names import organisation_name
 from cimkit.sample.occupancy import Occupancy
@@ -12,8 +13,7 @@ from cimkit.sample.streams import stream
 
 _TRADES = ("商贸", "餐饮", "装饰", "物流", "信息技术", "家政服务", "图书", "超市")
 
-_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_BODY_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+_ALPHABET = SYSTEMS["gb32100"].alphabet
 
 
 class Organisation(NamedTuple):
@@ -57,9 +57,11 @@ def credit_code(county: str, serial: int) -> str:
     '91421002X000000009'
     """
     body = "X" + "".join(_ALPHABET[serial // 31**k % 31] for k in reversed(range(7)))
-    total = sum(w * int(c, 36) for w, c in zip(_BODY_WEIGHTS, body, strict=True))
-    rest = 11 - total % 11
-    body += "X" if rest == 10 else str(rest % 11)
-    code = f"91{county}{body}"
-    total = sum(pow(3, i, 31) * _ALPHABET.index(c) for i, c in enumerate(code))
-    return code + _ALPHABET[-total % 31]
+    return _checked("gb32100", f"91{county}{_checked('gb11714', body)}")
+
+
+def _checked(system: str, body: str) -> str:
+    """A body with its check; `cimkit.codes.modulus` is for many at once, and slow for one."""
+    rule = SYSTEMS[system]
+    total = sum(w * rule.alphabet.index(c) for w, c in zip(rule.weights, body, strict=True))
+    return body + rule.checks[-total % rule.modulus]

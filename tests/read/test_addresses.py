@@ -108,6 +108,8 @@ def test_places_that_cannot_be(tmp_path):
     addresses, issues = read(write(tmp_path / "a.csv", "id,text,x,y\n" + rows))
     assert np.flatnonzero(addresses.located).tolist() == [0, 4]
     assert codes(issues) == [
+        ("WARNING", "VALUE_UNUSABLE", ""),
+        ("WARNING", "VALUE_UNUSABLE", ""),
         ("WARNING", "COORD_SUSPECT", "2"),
         ("WARNING", "COORD_SUSPECT", "5"),
     ]
@@ -215,6 +217,17 @@ def test_columns_by_name(tmp_path):
         read(path, text_field="wha")
     with pytest.raises(InputError, match="'a' stands there twice"):
         read(write(tmp_path / "b.csv", "id,a,a\n1,2,3\n"), text_field="a")
+
+
+@pytest.mark.parametrize("east", ["500000,5", "111°17'", "east"])
+def test_coordinates_that_are_no_numbers_are_reported(tmp_path, east):
+    rows = f"1;a;{east};{Y}\n2;b;;{Y}\n3;c;{X};{Y}\n"
+    addresses, issues = read(write(tmp_path / "a.csv", f"id;text;x;y\n{rows}"))
+    assert np.isnan(addresses.x).tolist() == [True, True, False]
+    (issue,) = issues
+    assert (issue.severity, issue.code) == ("WARNING", "VALUE_UNUSABLE")
+    assert "column x: 1 of 3 values" in issue.message
+    assert repr(east) in issue.message
 
 
 def test_other_columns_are_not_kept(tmp_path):

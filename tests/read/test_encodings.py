@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import box
 
-from cimkit.errors import EncodingError, ParameterError
+from cimkit.errors import EncodingError, InputError, ParameterError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
 from cimkit.read.columns import find_columns
@@ -126,12 +126,57 @@ def test_short_western_text_is_none(text):
     ("column", "role"),
     [
         ("标准地址编", "address id"),  # 10 of 12 bytes in GBK
+        ("地上层", "floors"),  # 9 of 12 bytes in UTF-8, and a byte of the next character
+        ("楼栋编", "building id"),
         ("building_r", "building"),
         ("building_c", "building"),
     ],
 )
 def test_names_that_a_dbf_has_cut(column, role):
     assert find_columns([column], "auto", role, "") == [column]
+
+
+@pytest.mark.parametrize(
+    ("column", "role"),
+    [("标准地", "address text"), ("标准地", "address id"), ("地上", "floors"), ("", "label")],
+)
+def test_what_may_be_left_of_several_names_is_none(column, role):
+    assert find_columns([column], "auto", role, "") == []
+
+
+def cut_names(path, table, names):
+    """A Shapefile in UTF-8 with column names as GDAL cuts them; it complains of its own."""
+    pyogrio.write_dataframe(table, path, encoding="UTF-8")
+    with path.with_suffix(".dbf").open("r+b") as file:
+        for place, name in enumerate(names):
+            file.seek(32 * (place + 1))
+            file.write(name.ljust(11, b"\0"))
+    return str(path)
+
+
+def test_columns_of_a_shapefile_in_utf_8(tmp_path):
+    shapes = [box(5e5 + 20 * i, 3.38e6, 5e5 + 20 * i + 9, 3.38e6 + 9) for i in range(2)]
+    columns = {"a": ["007", "008"], "b": [6, 7], "c": [18.5, 21.0]}
+    table = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4547")
+    names = [name.encode()[:10] for name in ("楼栋编号", "地上层数", "建筑高度")]
+    raw, _ = read_footprints(cut_names(tmp_path / "a.shp", table, names), crs=CRS)
+    assert raw.feature_id.tolist() == ["007", "008"]
+    assert raw.floors.tolist() == [6, 7]
+    assert raw.height.tolist() == [18.5, 21.0]
+
+
+def test_names_that_gdal_numbers_within_a_character(tmp_path):
+    doors = gpd.points_from_xy([5e5, 5.001e5], [3.38e6, 3.38e6])
+    columns = {"a": ["007", "008"], "b": ["学院路1号", "学院路2号"]}
+    table = gpd.GeoDataFrame(columns, geometry=doors, crs="EPSG:4547")
+    first = "标准地址编码".encode()[:10]
+    path = cut_names(tmp_path / "a.shp", table, [first, first[:8] + b"_1"])
+    second = "标准\N{REPLACEMENT CHARACTER}_1"
+    with pytest.raises(InputError, match=f"no column for the address text.*标准地, {second}"):
+        read_addresses(path, crs=CRS)
+    addresses, _ = read_addresses(path, crs=CRS, id_field="标准地", text_field=second)
+    assert addresses.address_id.tolist() == ["007", "008"]
+    assert addresses.address_text.tolist() == ["学院路1号", "学院路2号"]
 
 
 def test_a_name_cut_in_mid_character(tmp_path):

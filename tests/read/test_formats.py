@@ -245,3 +245,12 @@ def test_a_truncated_workbook_is_refused(tmp_path, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(FormatError):
         read_addresses(str(path), crs=CRS)
+
+
+@pytest.mark.parametrize("first", ["type", "CityObjects"])
+def test_a_city_model_is_named_as_one(tmp_path, first):
+    model = {"type": "CityJSON", "version": "2.0", "CityObjects": {}}
+    path = tmp_path / "a.city.json"
+    path.write_text(json.dumps({first: model[first], **model}), "utf-8")
+    with pytest.raises(FormatError, match="is a city model"):
+        read_footprints(str(path), crs=CRS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cimkit.errors import CrsError, FormatError, InputError
-from cimkit.read.cloud_crs import check_cloud_crs
+from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.las_header import probe_las
 from cimkit.read.points import find_clouds, iterate_points, read_points
 
@@ -89,8 +89,52 @@ def test_a_las_file_cut_at_a_record_is_refused(tmp_path):
     path = tmp_path / "a.las"
     write_cloud(path)
     path.write_bytes(path.read_bytes()[: -1000 * 30])
-    with pytest.raises(FormatError, match=r"promises 5,000 points.*4,000 whole records"):
+    with pytest.raises(
+        FormatError, match=r"promises 5,000 points.*4,000 whole records .on_short"
+    ):
         probe_las(path)
+
+
+@pytest.mark.parametrize(("version", "kind"), [("1.2", 1), ("1.4", 6)])
+@pytest.mark.parametrize("lost", [1, 30, 31, 4999 * 30, 5000 * 30])
+def test_whole_records_of_a_cut_file_are_kept_on_demand(tmp_path, version, kind, lost):
+    path = tmp_path / "a.las"
+    written = write_cloud(path, version=version, point_format=kind)
+    record = written.header.point_format.size
+    lost = lost // 30 * record + lost % 30
+    if version == "1.4":  # a record that stood behind the points is gone with them
+        patch(path, 235, "<QI", path.stat().st_size, 1)
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(FormatError, match="promises"):
+        open_cloud(path)
+    header = open_cloud(path, keep_short=True)
+    n = 5000 - -(-lost // record)
+    assert (header.n_points, header.n_missing) == (n, 5000 - n)
+    parts = list(iterate_points(header, chunk=700))
+    x = np.concatenate([np.empty(0), *(part.x for part in parts)])
+    np.testing.assert_array_equal(x, np.asarray(written.x)[:n])
+
+
+def test_what_follows_the_points_is_not_kept_as_points(tmp_path):
+    path = tmp_path / "a.las"
+    write_cloud(path)
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(bytes(60 + 300))
+    patch(path, 235, "<QI", size, 1)
+    patch(path, COUNT_AT, "<Q", 6000)
+    patch(path, RETURNS_AT, "<Q", 6000)
+    header = probe_las(path, keep_short=True)
+    assert (header.n_points, header.n_missing) == (5000, 1000)
+    assert sum(map(len, iterate_points(header))) == 5000
+
+
+def test_nothing_of_a_cut_laz_file_is_kept(tmp_path):
+    path = tmp_path / "a.laz"
+    write_cloud(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FormatError):
+        probe_las(path, keep_short=True)
 
 
 @pytest.mark.parametrize("count", [2500, 10_000, 1_000_000, 10**12, 2**63])

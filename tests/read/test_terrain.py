@@ -141,6 +141,16 @@ def test_feet_are_refused(tmp_path):
         probe_dem(path, CRS)
 
 
+def test_heights_of_a_map_in_feet_must_state_their_unit(tmp_path):
+    place = {"crs": "EPSG:2992", "place": (640_000.0, 850_000.0)}  # Oregon Lambert, feet
+    path = write_dem(tmp_path / "dem.tif", **place)
+    with pytest.raises(FormatError, match="places are in units of foot, and it does not say"):
+        probe_dem(path, "EPSG:2991")
+    with rasterio.open(path, "r+") as file:
+        file.units = ("metre",)
+    assert probe_dem(path, "EPSG:2991").bounds[0] == pytest.approx(640_000 * 0.3048, abs=0.1)
+
+
 @pytest.mark.parametrize("name", ["a.tif", "a.vrt", "a.png"])
 def test_nothing_else_is_opened(tmp_path, name):
     (tmp_path / name).write_text("<VRTDataset></VRTDataset>")
