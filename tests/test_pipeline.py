@@ -221,6 +221,10 @@ def test_points_of_overlapping_files_count_once(tmp_path):
     parts = twice.manifest["balances"][1]["parts"]
     repeated = once.buildings.n_points[:2].sum()
     assert parts["repeated in another file"] == repeated > 0
+    assert twice.run["parts"]["clouds"] == {
+        "made": 3,
+        "reused": 0,
+    }  # no build was left unfinished
 
 
 def test_a_second_attempt_at_a_file_replaces_what_the_first_left(tmp_path):
