@@ -228,6 +228,12 @@ def _scan_clouds(
     scan = Scan([part or _NO_PART for part in found], job)
     scan.issues += issues
     scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
+    _make_terrain(job, scan, bounds, cell, f"{work}/terrain")
+    return scan
+
+
+def _make_terrain(job: Job, scan: Scan, bounds: Bounds, cell: float, folder: str) -> None:
+    """The terrain of what was scanned and of the elevation model, kept for the blocks."""
     sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
     dem = read_terrain(job.dem, crs=job.crs, bounds=bounds, cell=cell) if job.dem else None
     if sums or dem is not None:
@@ -235,8 +241,7 @@ def _scan_clouds(
     if dem is not None:
         scan.issues += _dem_issues(dem, scan.terrain)
     if scan.terrain is not None:
-        save_terrain(f"{work}/terrain", scan.terrain)
-    return scan
+        save_terrain(folder, scan.terrain)
 
 
 _NO_PART = Part("", {}, Decoded.nothing("", 0), reused=False)
