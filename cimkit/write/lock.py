@@ -93,7 +93,8 @@ class Lock:
     def release(self) -> None:
         """Remove the file and free the lock."""
         if self._file is not None:
-            with suppress(OSError):  # left behind it locks nobody
+            with suppress(OSError):  # left behind (Windows) it locks nobody and names nobody
+                self._file.truncate(0)
                 self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None

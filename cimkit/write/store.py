@@ -68,6 +68,8 @@ class Staging:
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
         self.out = Path(os.path.realpath(out))
+        if not self.out.name:
+            raise StoreError(f"{out}: is no place for a city. Name a folder in it.")
         self.folder = self._beside("staging")
         self.city, self._work = self.folder / "city", self.folder / "work"
         self._old = self._beside("old")

@@ -59,6 +59,22 @@ def test_a_dead_owner_holds_nothing_and_is_known(owner, tmp_path):
     assert not path.exists()
 
 
+def test_a_lock_file_that_cannot_be_removed_names_nobody(tmp_path, monkeypatch):
+    """Windows removes no open file; its owner has not died."""
+
+    def refuse(path, missing_ok):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    path = tmp_path / ".city.lock"
+    for _ in range(2):
+        lock = Lock(path)
+        lock.take(tmp_path / "city")
+        assert lock.abandoned is None
+        lock.release()
+    assert path.exists()
+
+
 def test_on_windows_all_lock_the_same_byte_behind_the_text(tmp_path, monkeypatch):
     """There a lock is on bytes, from where the file stands: at its end, after opening."""
     locked = []

@@ -75,6 +75,11 @@ def test_a_folder_that_is_no_city_is_never_replaced(tmp_path):
     assert names(tmp_path / "home") == ["thesis.txt"]
 
 
+def test_the_root_of_a_disk_is_refused_in_words():
+    with pytest.raises(StoreError, match="Name a folder in it"):
+        Staging("/")
+
+
 def test_an_empty_folder_becomes_a_city(tmp_path):
     (tmp_path / "city").mkdir()
     make_city(tmp_path / "city")
