@@ -247,6 +247,20 @@ def test_a_full_or_forbidden_disk_says_so_and_spares_the_old(tmp_path, error, ad
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
 
 
+def test_an_error_after_the_commit_does_not_say_that_nothing_happened(tmp_path):
+    def fail_late():
+        with Staging(tmp_path / "city") as staging:
+            staging.write("manifest.json", b"{}")
+            staging.commit()
+            raise fault(errno.ENOSPC)
+
+    with pytest.raises(StoreError) as caught:
+        fail_late()
+    assert "untouched" not in str(caught.value)
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"The new city stands in {tmp_path / 'city'}")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_an_array_on_a_full_disk(tmp_path):
     with pytest.raises(StoreError, match="requested"), Staging(tmp_path / "city"):
