@@ -17,6 +17,7 @@ from cimkit.errors import FormatError, StoreError
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
 from tests.test_pipeline import EAST, build, small_inputs, tree_of
+from tests.test_reading import write_dem
 
 BLOCKS = {"block_size": 50.0}
 """Two blocks: buildings a and b, building c."""
@@ -83,6 +84,17 @@ def test_a_changed_footprint_makes_only_its_block_anew(tmp_path, stopped):
 def test_another_parameter_keeps_what_does_not_depend_on_it(tmp_path, stopped):
     city = build(tmp_path / "city", stopped, roof_quantile=0.9, **BLOCKS)
     assert parts_of(city) == {"clouds": (2, 2), "blocks": (0, 2), "tiles": (0, 1)}
+
+
+def test_nothing_stays_of_an_elevation_model_that_is_no_longer_given(tmp_path, monkeypatch):
+    keys = small_inputs(tmp_path / "in")
+    with monkeypatch.context() as patch:
+        stop_before_the_products(patch)
+        with pytest.raises(StoreError, match="No space left"):
+            build(tmp_path / "city", keys, dem=write_dem(tmp_path / "dem.tif"))
+    city = build(tmp_path / "city", keys)
+    calm = build(tmp_path / "calm" / "city", keys)
+    assert tree_of(city.path) == tree_of(calm.path)
 
 
 def test_other_software_takes_over_nothing(tmp_path, stopped, monkeypatch):
