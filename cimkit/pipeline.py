@@ -112,16 +112,18 @@ def build(
         staging.keep_out(register)
         inputs = read_inputs(job)
         known = _standing_codes(register, job.crs, staging)
-        unused = unused_codes(staging, register)
-        free = np.isin(known.code.astype(object), unused.astype(object))
+        noted = unused_codes(staging, register).astype(object)
+        # One that was noted but never reserved may be active in another city by now.
+        free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
+        unused = known.code[free]
         encoding = encode(inputs.footprints, known.take(~free), **_division(job))
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
         staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
-        note_codes(staging, register, encoding.fresh.code, unused)
-        reserve(register, encoding.fresh, unused=unused)
+        with note_codes(staging, register, encoding.fresh.code, unused):
+            reserve(register, encoding.fresh, unused=unused)
         staging.commit()
         activate(register, encoding.codes, inputs.footprints, encoding.retired)
     return City(staging.out)

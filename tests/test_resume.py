@@ -14,6 +14,7 @@ import pytest
 
 from cimkit import pipeline
 from cimkit.errors import FormatError, StoreError
+from cimkit.read.city import City
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
 from tests.test_pipeline import EAST, build, small_inputs, tree_of
@@ -21,6 +22,10 @@ from tests.test_reading import write_dem
 
 BLOCKS = {"block_size": 50.0}
 """Two blocks: buildings a and b, building c."""
+
+
+def kill(*_, **__):
+    raise KeyboardInterrupt
 
 
 def stop_before_the_products(monkeypatch):
@@ -115,6 +120,41 @@ def test_codes_of_a_build_that_nobody_saw_are_its_own_again(tmp_path, monkeypatc
     assert not set(city.buildings.code) & set(other.buildings.code) or set(
         city.buildings.code
     ) == set(other.buildings.code)
+
+
+def test_codes_that_were_noted_but_never_reserved_may_be_those_of_another_city(
+    tmp_path, monkeypatch
+):
+    keys = {**small_inputs(tmp_path / "in"), "register": str(tmp_path / "register.gpkg")}
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "reserve", kill)
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "city", keys)
+    other = build(tmp_path / "other", keys)
+    city = build(tmp_path / "city", keys)
+    assert city.buildings.code.tolist() == other.buildings.code.tolist()
+    assert city.run["codes"] == {"kept": 3, "new": 0, "retired": 0}
+
+
+def test_codes_that_another_city_reserved_first_stay_its_own(tmp_path, monkeypatch):
+    """Also while that city stands, but its codes are not active yet."""
+    keys = {**small_inputs(tmp_path / "in"), "register": str(tmp_path / "register.gpkg")}
+    reserve = pipeline.reserve
+
+    def lose_the_race(register, fresh, **options):
+        patch.setattr(pipeline, "reserve", reserve)
+        patch.setattr(pipeline, "activate", kill)
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "other", keys)
+        reserve(register, fresh, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "reserve", lose_the_race)
+        with pytest.raises(StoreError, match="took the same codes meanwhile"):
+            build(tmp_path / "city", keys)
+    others = City(tmp_path / "other").buildings.code.tolist()
+    city = build(tmp_path / "city", keys)
+    assert not set(city.buildings.code.tolist()) & set(others)
 
 
 def kill_the_second_block(task):
