@@ -69,8 +69,9 @@ class Job:
     terrain_cell : float
         Cell of the terrain grid, metres.
     ground_classes, building_classes, noise_classes : tuple of int
-        LAS classes. Where the cloud holds none of `building_classes`, all points count that are
-        neither ground, water nor noise.
+        LAS classes, 0 to 255; those of the ground are neither buildings nor noise. Where the
+        cloud holds none of `building_classes`, all points count that are neither ground, water
+        nor noise.
     lod : tuple of str
         Levels of detail to make.
     division : str
@@ -154,6 +155,7 @@ class Job:
             if getattr(self, name) not in allowed:
                 choices = " or ".join(map(repr, allowed))
                 raise ParameterError(f"{name}: {choices}, not {getattr(self, name)!r}")
+        _check_classes(self)
         unknown = [lod for lod in self.lod if lod != "1.2"]
         if unknown or not self.lod:
             raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
@@ -209,6 +211,21 @@ _RANGES = (
     ("workers", 0, 256),
     ("block_size", 50.0, 100_000.0),
 )
+
+
+def _check_classes(job: Job) -> None:
+    """Each class once: a point that is ground and building would count twice."""
+    lists = {"building_classes": job.building_classes, "noise_classes": job.noise_classes}
+    for name, classes in {"ground_classes": job.ground_classes, **lists}.items():
+        if not all(0 <= number <= 255 for number in classes):
+            raise ParameterError(f"{name}: LAS classes are 0 to 255, not {list(classes)}")
+        if len(set(classes)) < len(classes):
+            raise ParameterError(f"{name}: name each class once, not {list(classes)}")
+    for name, classes in lists.items():
+        if both := sorted({*classes} & {*job.ground_classes}):
+            raise ParameterError(
+                f"{name}: {both} are among the ground_classes too; leave them in one of the two"
+            )
 
 
 def _is_date(text: str) -> bool:

@@ -112,16 +112,18 @@ def build(
         staging.keep_out(register)
         inputs = read_inputs(job)
         known = _standing_codes(register, job.crs, staging)
-        unused = unused_codes(staging, register)
-        free = np.isin(known.code.astype(object), unused.astype(object))
+        noted = unused_codes(staging, register).astype(object)
+        # One that was noted but never reserved may be active in another city by now.
+        free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
+        unused = known.code[free]
         encoding = encode(inputs.footprints, known.take(~free), **_division(job))
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
         staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
-        note_codes(staging, register, encoding.fresh.code, unused)
-        reserve(register, encoding.fresh, unused=unused)
+        with note_codes(staging, register, encoding.fresh.code, unused):
+            reserve(register, encoding.fresh, unused=unused)
         staging.commit()
         activate(register, encoding.codes, inputs.footprints, encoding.retired)
     return City(staging.out)
@@ -228,6 +230,12 @@ def _scan_clouds(
     scan = Scan([part or _NO_PART for part in found], job)
     scan.issues += issues
     scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
+    _make_terrain(job, scan, bounds, cell, f"{work}/terrain")
+    return scan
+
+
+def _make_terrain(job: Job, scan: Scan, bounds: Bounds, cell: float, folder: str) -> None:
+    """The terrain of what was scanned and of the elevation model, kept for the blocks."""
     sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
     dem = read_terrain(job.dem, crs=job.crs, bounds=bounds, cell=cell) if job.dem else None
     if sums or dem is not None:
@@ -235,8 +243,7 @@ def _scan_clouds(
     if dem is not None:
         scan.issues += _dem_issues(dem, scan.terrain)
     if scan.terrain is not None:
-        save_terrain(f"{work}/terrain", scan.terrain)
-    return scan
+        save_terrain(folder, scan.terrain)
 
 
 _NO_PART = Part("", {}, Decoded.nothing("", 0), reused=False)

@@ -173,8 +173,10 @@ class Product(NamedTuple):
     def part_counts(self) -> dict[str, dict[str, int]]:
         """Parts that the city was made of, and those that an earlier build had finished."""
         kinds = {"clouds": self.scan.parts, "blocks": self.made.parts, "tiles": self.tiles}
+        # A copy of a cloud finds the part of the other: that is of this build.
+        new = {part.folder for parts in kinds.values() for part in parts if not part.reused}
         return {
-            kind: {"made": len(parts), "reused": sum(part.reused for part in parts)}
+            kind: {"made": len(parts), "reused": sum(part.folder not in new for part in parts)}
             for kind, parts in kinds.items()
         }
 

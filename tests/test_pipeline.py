@@ -25,6 +25,7 @@ from cimkit.check.city import check_city
 from cimkit.check.solids import check_solids
 from cimkit.check.tileset import check_tileset
 from cimkit.errors import CimkitError, InputError, StoreError
+from cimkit.read.city import City
 from cimkit.read.job import read_job
 from cimkit.read.las_header import probe_las
 from cimkit.read.tileset import read_tileset
@@ -184,33 +185,93 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path):
         assert tree_of(other.path) == tree_of(first.path)
 
 
-def test_the_order_of_features_and_rows_changes_no_byte_of_the_models(tmp_path):
-    keys = small_inputs(tmp_path / "in")
-    first = build(tmp_path / "one", keys)
-    frame = gpd.read_file(keys["footprints"])
-    frame.iloc[::-1].to_file(tmp_path / "turned.gpkg", layer="footprints")
-    other = build(tmp_path / "two", keys, footprints=str(tmp_path / "turned.gpkg"))
-    one, two = tree_of(first.path), tree_of(other.path)
-    assert one["models.city.jsonl"] == two["models.city.jsonl"]
-    assert one["tiles/tileset.json"] == two["tiles/tileset.json"]
+def two_clouds(folder, paths, names, order):
+    """The cloud of a sample in two files that overlap; `order` turns the rows of each."""
+    cloud = cimkit.read_points(str(paths.points))
+    folder.mkdir()
+    middle = np.median(cloud.x)
+    halves = np.flatnonzero(cloud.x < middle + 20), np.flatnonzero(cloud.x > middle - 20)
+    for name, rows in zip(names, halves, strict=True):
+        part = cloud.take(order(rows))
+        xyz = np.column_stack([part.x, part.y, part.z])
+        write_points(folder / name, xyz, part.classification, crs=CRS)
+    return [str(folder)]
 
 
-def test_the_locale_the_clock_and_the_hash_seed_change_no_byte(tmp_path):
-    keys = small_inputs(tmp_path / "in")
-    first = build(tmp_path / "one" / "city", keys)
-    (tmp_path / "city.toml").write_text(
+@pytest.fixture(scope="module")
+def reference(sample, tmp_path_factory):
+    """The sample with two clouds: its keys, and the city that one worker made of it."""
+    paths, keys, _ = sample
+    folder = tmp_path_factory.mktemp("reference")
+    clouds = two_clouds(folder / "points", paths, ["a.laz", "b.laz"], np.sort)
+    keys = {**keys, "points": clouds, "workers": 1}
+    return keys, build(folder / "city", keys)
+
+
+def test_neither_the_machine_nor_the_place_nor_the_moment_changes_a_byte(tmp_path, reference):
+    keys, first = reference
+    place = tmp_path / "elsewhere 别处"
+    place.mkdir()
+    (place / "city.toml").write_text(
         "\n".join(f"{name} = {json.dumps(value)}" for name, value in keys.items())
     )
-    command = [sys.executable, "-m", "cimkit", "build", "two/city", "--job", "city.toml"]
+    command = [sys.executable, "-m", "cimkit", "build", "new/城市", "--job", "city.toml"]
     environment = {
         "LANG": "C",
         "TZ": "Asia/Shanghai",
         "PYTHONHASHSEED": "7",
+        "NUMBA_NUM_THREADS": "1",
         "PATH": "/usr/bin:/bin",
     }
-    (tmp_path / "two").mkdir()
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert tree_of(tmp_path / "two" / "city") == tree_of(first.path)
+    subprocess.run(
+        [*command, "--workers", "3", "--block-size", "60"],
+        cwd=place,
+        env=environment,
+        umask=0o077,
+        check=True,
+        capture_output=True,
+    )
+    other = City(place / "new" / "城市")
+    assert other.run["workers"] == 3
+    assert other.run["parts"]["blocks"]["made"] > first.run["parts"]["blocks"]["made"]
+    assert tree_of(other.path) == tree_of(first.path)
+
+
+def test_no_order_of_rows_points_or_files_changes_what_is_made(tmp_path, sample, reference):
+    """Only the inputs themselves, and where in them a row was, differ."""
+    paths, _, _ = sample
+    keys, first = reference
+    shuffled = np.random.default_rng(5).permutation
+    footprints = gpd.read_file(paths.footprints, encoding="GB18030")
+    footprints = footprints.iloc[shuffled(len(footprints))]
+    footprints.to_file(tmp_path / "footprints.gpkg", layer="footprints")
+    addresses = pd.read_csv(paths.addresses, dtype=str, keep_default_na=False)
+    addresses = addresses.iloc[shuffled(len(addresses))]
+    addresses.to_csv(tmp_path / "addresses.csv", index=False)
+    changes = {
+        "footprints": str(tmp_path / "footprints.gpkg"),
+        "addresses": str(tmp_path / "addresses.csv"),
+        "points": two_clouds(tmp_path / "points", paths, ["z.laz", "b.laz"], shuffled),
+    }
+    other = build(tmp_path / "city", keys, **changes)
+    one, two = tree_of(first.path), tree_of(other.path)
+    of_inputs = {"city.gpkg", "manifest.json", "report.html"}
+    assert {name for name in one | two if one.get(name) != two.get(name)} <= of_inputs
+    for layer, key in (("buildings", "building_id"), ("addresses", "address_id")):
+        made, again = (
+            gpd.read_file(city.path / "city.gpkg", layer=layer)
+            .drop(columns="source_row", errors="ignore")
+            .sort_values(key, ignore_index=True)
+            for city in (first, other)
+        )
+        pd.testing.assert_frame_equal(made, again, check_exact=True)
+    links, again = (
+        city.links.to_pandas().drop(columns="source_row") for city in (first, other)
+    )
+    pd.testing.assert_frame_equal(links, again, check_exact=True)
+    guessed = "ENCODING_GUESSED"  # a Shapefile without its encoding; a GeoPackage has one
+    assert [issue for issue in first.issues if issue.code != guessed] == other.issues
+    assert first.manifest["balances"] == other.manifest["balances"]
 
 
 def test_points_of_overlapping_files_count_once(tmp_path):
@@ -222,6 +283,10 @@ def test_points_of_overlapping_files_count_once(tmp_path):
     parts = twice.manifest["balances"][1]["parts"]
     repeated = once.buildings.n_points[:2].sum()
     assert parts["repeated in another file"] == repeated > 0
+    assert twice.run["parts"]["clouds"] == {
+        "made": 3,
+        "reused": 0,
+    }  # no build was left unfinished
 
 
 def test_a_cloud_cut_short_is_kept_on_demand_and_said(tmp_path):

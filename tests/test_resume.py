@@ -14,12 +14,19 @@ import pytest
 
 from cimkit import pipeline
 from cimkit.errors import FormatError, StoreError
+from cimkit.read.city import City
+from cimkit.register import geopackage
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
 from tests.test_pipeline import EAST, build, small_inputs, tree_of
+from tests.test_reading import write_dem
 
 BLOCKS = {"block_size": 50.0}
 """Two blocks: buildings a and b, building c."""
+
+
+def kill(*_, **__):
+    raise KeyboardInterrupt
 
 
 def stop_before_the_products(monkeypatch):
@@ -85,6 +92,17 @@ def test_another_parameter_keeps_what_does_not_depend_on_it(tmp_path, stopped):
     assert parts_of(city) == {"clouds": (2, 2), "blocks": (0, 2), "tiles": (0, 1)}
 
 
+def test_nothing_stays_of_an_elevation_model_that_is_no_longer_given(tmp_path, monkeypatch):
+    keys = small_inputs(tmp_path / "in")
+    with monkeypatch.context() as patch:
+        stop_before_the_products(patch)
+        with pytest.raises(StoreError, match="No space left"):
+            build(tmp_path / "city", keys, dem=write_dem(tmp_path / "dem.tif"))
+    city = build(tmp_path / "city", keys)
+    calm = build(tmp_path / "calm" / "city", keys)
+    assert tree_of(city.path) == tree_of(calm.path)
+
+
 def test_other_software_takes_over_nothing(tmp_path, stopped, monkeypatch):
     monkeypatch.setattr(pipeline, "software_fingerprint", lambda _: "another version")
     city = build(tmp_path / "city", stopped, **BLOCKS)
@@ -103,6 +121,41 @@ def test_codes_of_a_build_that_nobody_saw_are_its_own_again(tmp_path, monkeypatc
     assert not set(city.buildings.code) & set(other.buildings.code) or set(
         city.buildings.code
     ) == set(other.buildings.code)
+
+
+def test_codes_that_were_noted_but_never_reserved_may_be_those_of_another_city(
+    tmp_path, monkeypatch
+):
+    keys = {**small_inputs(tmp_path / "in"), "register": str(tmp_path / "register.gpkg")}
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "reserve", kill)
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "city", keys)
+    other = build(tmp_path / "other", keys)
+    city = build(tmp_path / "city", keys)
+    assert city.buildings.code.tolist() == other.buildings.code.tolist()
+    assert city.run["codes"] == {"kept": 3, "new": 0, "retired": 0}
+
+
+def test_codes_that_another_city_reserved_first_stay_its_own(tmp_path, monkeypatch):
+    """Also while that city stands, but its codes are not active yet."""
+    keys = {**small_inputs(tmp_path / "in"), "register": str(tmp_path / "register.gpkg")}
+    reserve = geopackage.reserve
+
+    def lose_the_race(register, fresh, **options):
+        patch.setattr(pipeline, "reserve", reserve)
+        patch.setattr(pipeline, "activate", kill)
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "other", keys)
+        reserve(register, fresh, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "reserve", lose_the_race)
+        with pytest.raises(StoreError, match="took the same codes meanwhile"):
+            build(tmp_path / "city", keys)
+    others = City(tmp_path / "other").buildings.code.tolist()
+    city = build(tmp_path / "city", keys)
+    assert not set(city.buildings.code.tolist()) & set(others)
 
 
 def kill_the_second_block(task):

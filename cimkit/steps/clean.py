@@ -190,9 +190,10 @@ def _names(
     def place(row: int) -> tuple[Any, ...]:
         shape = shapes[row]
         if shape is None:
-            return (True, (), b"", 0.0, 0.0, row)
+            return (True, (), b"", 0.0, 0.0, "", row)
         values = np.nan_to_num([raw.height[row], raw.floors[row]], nan=-1.0).tolist()
-        return (False, shape.bounds, shapely.normalize(shape).wkb, *values, row)
+        outline = shapely.normalize(shape).wkb
+        return (False, shape.bounds, outline, *values, raw.label[row], row)
 
     order = [row for name in sorted(doubled) for row in sorted(doubled[name], key=place)]
     for row, name in sorted(suffix_duplicates(names, order).items()):

@@ -20,6 +20,9 @@ from cimkit.errors import StoreError
 _COMMAND_LENGTH = 120
 """Characters of the owner's command that are shown."""
 
+_LOCKED_BYTE = 1 << 30
+"""What is locked on Windows: the same for all, and behind the text, which others may read."""
+
 
 class Owner(NamedTuple):
     """Who holds a lock, or held it when it died.
@@ -90,7 +93,8 @@ class Lock:
     def release(self) -> None:
         """Remove the file and free the lock."""
         if self._file is not None:
-            with suppress(OSError):  # left behind it locks nobody
+            with suppress(OSError):  # left behind (Windows) it locks nobody and names nobody
+                self._file.truncate(0)
                 self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
@@ -116,7 +120,12 @@ def _lock(file: IO[str]) -> bool:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            at = os.lseek(file.fileno(), 0, os.SEEK_CUR)
+            os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            finally:
+                os.lseek(file.fileno(), at, os.SEEK_SET)
         else:
             import fcntl
 

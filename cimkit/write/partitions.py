@@ -81,8 +81,8 @@ def keep(folder: str | Path, depends_on: Any, make: Callable[[str], Any], kinds:
     sizes = {name: (draft / name).stat().st_size for name in sums}
     body = pack((sizes, sums, result))
     (draft / RECORD).write_text(f"{_sha256(body)}\n{body}", encoding="utf-8")
-    if final.exists():
-        shutil.rmtree(final)
+    if read_part(final, kinds) is None:
+        shutil.rmtree(final, ignore_errors=True)
     try:
         draft.rename(final)
     except OSError:  # a twin was faster: two equal files, or a worker of a killed build

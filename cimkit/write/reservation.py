@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,23 @@ def unused_codes(staging: Staging, register: str) -> TextArray:
     return texts("codes", codes)
 
 
-def note_codes(staging: Staging, register: str, codes: TextArray, unused: TextArray) -> None:
-    """Say which codes will be reserved now, for the city that lies in staging."""
+@contextmanager
+def note_codes(
+    staging: Staging, register: str, codes: TextArray, unused: TextArray
+) -> Iterator[None]:
+    """Say which codes are reserved inside the block, for the city that lies in staging.
+
+    If that fails, another city may have taken them first: the note is taken back.
+    """
     manifest = file_sha256(staging.city / MANIFEST)
     every = sorted({*codes.tolist(), *unused.tolist()})
     note = {"register": _place(register), "codes": every, "manifest": manifest}
     _write(staging.folder / _NOTE, note)
+    try:
+        yield
+    except Exception:
+        _write(staging.folder / _NOTE, {**note, "codes": sorted(unused.tolist())})
+        raise
 
 
 def _uncommitted(staging: Staging, register: str) -> list[str]:

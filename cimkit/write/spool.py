@@ -6,6 +6,7 @@ change.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -87,8 +88,9 @@ def load_sums(paths: Sequence[str | Path]) -> Iterator[GroundSums]:
 
 
 def save_terrain(folder: str | Path, terrain: Terrain) -> None:
-    """Keep a terrain so that workers can map it into memory."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    """Keep a terrain so that workers can map it into memory, in the place of an earlier one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(folder).mkdir(parents=True)
     np.save(Path(folder, "z.npy"), terrain.z)
     np.save(Path(folder, "measured.npy"), terrain.measured)
     if terrain.from_dem is not None:

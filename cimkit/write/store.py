@@ -68,6 +68,8 @@ class Staging:
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
         self.out = Path(os.path.realpath(out))
+        if not self.out.name:
+            raise StoreError(f"{out}: is no place for a city. Name a folder in it.")
         self.folder = self._beside("staging")
         self.city, self._work = self.folder / "city", self.folder / "work"
         self._old = self._beside("old")
@@ -105,7 +107,14 @@ class Staging:
         if error is None:
             return
         disk = isinstance(error, OSError) and error.errno in _DISK_ERRORS
-        told = _disk_error(error, self.out) if isinstance(error, OSError) and disk else error
+        told: BaseException = error
+        if isinstance(error, OSError) and disk:
+            told = _disk_error(error, self.out, untouched=not self._committed)
+        if self._committed:
+            told.add_note(
+                f"The new city stands in {self.out}, but what follows it was not finished: "
+                "build it again with --overwrite."
+            )
         if n_parts:
             told.add_note(
                 f"{n_parts:,} finished parts are kept in {self.folder}: the next build of this "
@@ -287,12 +296,13 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
 
 
-def _disk_error(error: OSError, out: Path) -> StoreError:
+def _disk_error(error: OSError, out: Path, *, untouched: bool = True) -> StoreError:
     """The error in words, with advice where there is some."""
     place, why = error.filename or out, error.strerror or error
     words = [f"{place}: cannot be written ({why}).", advice_for(error.errno)]
     if error.errno in FULL:
         with suppress(OSError):
             words.append(f"There are {shutil.disk_usage(out.parent).free:,} bytes free.")
-    untouched = "What stood in the output folder is untouched."
-    return StoreError(" ".join(filter(None, (*words, untouched))))
+    if untouched:
+        words.append("What stood in the output folder is untouched.")
+    return StoreError(" ".join(filter(None, words)))

@@ -215,6 +215,14 @@ def test_names_know_no_order(order):
     assert [issue.id for issue in issues if issue.severity == "ERROR"] == ["a~5"]
 
 
+def test_labels_decide_between_features_that_are_equal_otherwise():
+    frame = gpd.GeoDataFrame(
+        {"building_id": ["a", "a"], "label": ["2", "1"]}, geometry=[box(0, 0, 9, 9)] * 2
+    )
+    (one, _), (other, _) = clean(frame), clean(frame.iloc[::-1])
+    assert one.label.tolist() == other.label.tolist() == ["1"]
+
+
 def test_doubled_ids_can_be_an_error():
     twins = raw(
         *[box(i, 0, i + 2, 2) for i in range(24)], ids=[f"b{i // 2:02d}" for i in range(24)]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +57,44 @@ def test_a_dead_owner_holds_nothing_and_is_known(owner, tmp_path):
     assert json.loads(path.read_text())["pid"] == os.getpid()
     lock.release()
     assert not path.exists()
+
+
+def test_a_lock_file_that_cannot_be_removed_names_nobody(tmp_path, monkeypatch):
+    """Windows removes no open file; its owner has not died."""
+
+    def refuse(path, missing_ok):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    path = tmp_path / ".city.lock"
+    for _ in range(2):
+        lock = Lock(path)
+        lock.take(tmp_path / "city")
+        assert lock.abandoned is None
+        lock.release()
+    assert path.exists()
+
+
+def test_on_windows_all_lock_the_same_byte_behind_the_text(tmp_path, monkeypatch):
+    """There a lock is on bytes, from where the file stands: at its end, after opening."""
+    locked = []
+
+    def locking(handle, mode, n):
+        locked.append((os.lseek(handle, 0, os.SEEK_CUR), n))
+        if len(locked) > 1:
+            raise PermissionError
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    path, lock = tmp_path / ".city.lock", Lock(tmp_path / ".city.lock")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        lock.take(tmp_path / "city")
+        with pytest.raises(StoreError, match=f"locked by pid {os.getpid()} "):
+            Lock(path).take(tmp_path / "city")
+    assert len(locked) == 2
+    assert locked[0] == locked[1] > (path.stat().st_size, 0)
+    assert json.loads(path.read_text())["pid"] == os.getpid()
+    lock.release()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": 1, "x": 2}', "\x00"])

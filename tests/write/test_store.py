@@ -75,6 +75,11 @@ def test_a_folder_that_is_no_city_is_never_replaced(tmp_path):
     assert names(tmp_path / "home") == ["thesis.txt"]
 
 
+def test_the_root_of_a_disk_is_refused_in_words():
+    with pytest.raises(StoreError, match="Name a folder in it"):
+        Staging("/")
+
+
 def test_an_empty_folder_becomes_a_city(tmp_path):
     (tmp_path / "city").mkdir()
     make_city(tmp_path / "city")
@@ -240,6 +245,20 @@ def test_a_full_or_forbidden_disk_says_so_and_spares_the_old(tmp_path, error, ad
     with pytest.raises(StoreError, match=advice), Staging(tmp_path / "city", overwrite=True):
         raise error
     assert (tmp_path / "city" / "tiles" / "a.glb").read_bytes() == b"one"
+
+
+def test_an_error_after_the_commit_does_not_say_that_nothing_happened(tmp_path):
+    def fail_late():
+        with Staging(tmp_path / "city") as staging:
+            staging.write("manifest.json", b"{}")
+            staging.commit()
+            raise fault(errno.ENOSPC)
+
+    with pytest.raises(StoreError) as caught:
+        fail_late()
+    assert "untouched" not in str(caught.value)
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"The new city stands in {tmp_path / 'city'}")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
