@@ -76,7 +76,11 @@ def keep(folder: str | Path, depends_on: Any, make: Callable[[str], Any], kinds:
         return found
     draft = final.with_name(f"{final.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     draft.mkdir()  # not its parents: a removed work folder must not come back
-    result = make(str(draft))
+    try:
+        result = make(str(draft))
+    except Exception:  # a full disk needs the place
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     sums = {path.name: file_sha256(path) for path in sorted(draft.iterdir())}
     sizes = {name: (draft / name).stat().st_size for name in sums}
     body = pack((sizes, sums, result))
