@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -34,8 +35,8 @@ Progress = Callable[[str, int, int], None]
 """Called with the name of the phase, tasks done and tasks in all."""
 
 
-_Outcome = Future[tuple[float, Any]]
-"""CPU seconds and result of a task, or its error."""
+_Outcome = Future[tuple[float, int, Any]]
+"""CPU seconds of a task, peak memory of its process in KB, and its result; or its error."""
 
 DEATHS_MAX = 3
 """Processes that a task may kill before it is poison; the first death may be a neighbour's."""
@@ -102,12 +103,15 @@ class Workers:
     ----------
     cpu_s : dict of str to float
         CPU seconds that the workers have spent on each phase.
+    peak_memory_kb : int
+        Most memory that one of them has had.
     """
 
     def __init__(self, n: int = 0, progress: Progress = silent) -> None:
         self.n = n or os.cpu_count() or 1
         self.progress = progress
         self.cpu_s: dict[str, float] = {}
+        self.peak_memory_kb = 0
         self._pool: ProcessPoolExecutor | None = None
 
     def run(
@@ -164,7 +168,8 @@ class Workers:
                     early.pop(expected.popleft())
                     yield None
                     continue
-                cpu, result = early.pop(expected.popleft()).result()
+                cpu, peak, result = early.pop(expected.popleft()).result()
+                self.peak_memory_kb = max(self.peak_memory_kb, peak)
                 self.cpu_s[phase] = self.cpu_s.get(phase, 0.0) + cpu
                 yield result
 
@@ -313,22 +318,37 @@ class Clock:
             "workers": workers.n,
             "workers_cpu_s": workers.cpu_s,
             **facts,
-            "peak_memory_kb": _peak_memory_kb(of_workers=False),
-            "peak_memory_worker_kb": _peak_memory_kb(of_workers=True),
+            "peak_memory_kb": peak_memory_kb(),
+            "peak_memory_worker_kb": workers.peak_memory_kb,
             "python": platform.python_version(),
         }
         return json.dumps(run, indent=1).encode() + b"\n"
 
 
-def _peak_memory_kb(*, of_workers: bool) -> int:
-    """Most memory of this process, or of the largest ended worker; 0 on Windows."""
+def peak_memory_kb() -> int:
+    """Most memory that this process has had; 0 on Windows."""
+    # Not getrusage on Linux: it begins with the memory of the process that started this one.
+    stated = re.search(rb"VmHWM:\s+(\d+)", _about_this_process("status"))
+    if stated:
+        return int(stated[1])
     if sys.platform == "win32":
         return 0
     import resource
 
-    who = resource.RUSAGE_CHILDREN if of_workers else resource.RUSAGE_SELF
-    peak = resource.getrusage(who).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if sys.platform == "darwin" else peak
+
+
+def _about_this_process(name: str) -> bytes:
+    """What Linux says of this process in a file of ``/proc/self``; nothing elsewhere."""
+    try:
+        handle = os.open(f"/proc/self/{name}", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(handle, 65_536)
+    finally:
+        os.close(handle)
 
 
 _booked_cpu = 0.0
@@ -336,8 +356,8 @@ _booked_cpu = 0.0
 
 def _measured(
     function: Callable[[Any], Any], task: Any, limits: Limits | None
-) -> tuple[float, Any]:
-    """In a worker: CPU seconds since the last task, and the result.
+) -> tuple[float, int, Any]:
+    """In a worker: CPU seconds since the last task, peak memory, and the result.
 
     Not since the start of this one: unpacking a first task imports what it needs.
     """
@@ -353,7 +373,7 @@ def _measured(
     except BaseException as error:  # a panic of native code: its class may not travel
         raise RuntimeError(f"{type(error).__name__}: {error}") from None
     before, _booked_cpu = _booked_cpu, time.process_time()
-    return _booked_cpu - before, result
+    return _booked_cpu - before, peak_memory_kb(), result
 
 
 @contextmanager
@@ -386,14 +406,8 @@ def _limited(limits: Limits | None) -> Iterator[None]:
 
 def _address_space() -> int:
     """Bytes of address space of this process; as good as no limit where that is not known."""
-    try:
-        handle = os.open("/proc/self/statm", os.O_RDONLY)
-    except OSError:
-        return 1 << 46
-    try:
-        return int(os.read(handle, 64).split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    finally:
-        os.close(handle)
+    pages = _about_this_process("statm").split()
+    return int(pages[0]) * os.sysconf("SC_PAGE_SIZE") if pages else 1 << 46
 
 
 def _died(outcome: _Outcome) -> bool:
