@@ -51,6 +51,10 @@ COPC_NODE_POINTS_MAX = 5_000_000
 COPC_LEVELS_MAX = 30
 """Depth of a COPC octree: keys are 32-bit numbers. Real files have below 15 levels."""
 
+GEOJSON_KEYS_BYTES = 32_000_000
+"""Size up to which a GeoJSON is searched for doubled keys: it takes ten times the memory, and a
+fifth of the time of reading. In a larger file the last value of a doubled key counts."""
+
 XLSX_BYTES_MAX = 1_000_000_000
 """Unpacked size of a workbook. A full sheet of 1,048,576 addresses has some 0.5 GB."""
 

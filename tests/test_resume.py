@@ -109,20 +109,6 @@ def test_other_software_takes_over_nothing(tmp_path, stopped, monkeypatch):
     assert parts_of(city) == {"clouds": (0, 2), "blocks": (0, 2), "tiles": (0, 1)}
 
 
-def test_codes_of_a_build_that_nobody_saw_are_its_own_again(tmp_path, monkeypatch):
-    keys = small_inputs(tmp_path / "in")
-    with monkeypatch.context() as patch:
-        patch.setattr("cimkit.write.store.Staging.commit", lambda _: 1 / 0)
-        for _ in range(2):
-            with pytest.raises(ZeroDivisionError):
-                build(tmp_path / "city", keys)
-    other = build(tmp_path / "other", keys, register=str(tmp_path / "city.register.gpkg"))
-    city = build(tmp_path / "city", keys)
-    assert not set(city.buildings.code) & set(other.buildings.code) or set(
-        city.buildings.code
-    ) == set(other.buildings.code)
-
-
 def test_codes_that_were_noted_but_never_reserved_may_be_those_of_another_city(
     tmp_path, monkeypatch
 ):

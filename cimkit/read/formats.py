@@ -6,10 +6,14 @@ open other files, or URLs.
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from cimkit.errors import FormatError, InputError
+from cimkit.limits import GEOJSON_KEYS_BYTES
 
 DRIVERS = {
     ".gpkg": ("GPKG", b"SQLite format 3\0"),
@@ -86,6 +90,31 @@ def check_format(file: Path) -> str:
             f"does not begin like {driver}", path=str(file), hint="It is damaged, or misnamed."
         )
     return driver
+
+
+def check_json_keys(file: Path) -> None:
+    """Refuse a GeoJSON with an object that has a key twice: one of its values would be lost.
+
+    Raises
+    ------
+    FormatError
+        It names the key. What is no JSON at all is left to the reader.
+    """
+    if file.stat().st_size > GEOJSON_KEYS_BYTES:
+        return
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) < len(keys):
+            key = max(keys, key=keys.count)
+            raise FormatError(
+                f"an object has the key {key!r} more than once",
+                path=str(file),
+                hint="Only one of the values can count: export the layer anew.",
+            )
+
+    with suppress(ValueError, RecursionError):
+        json.loads(file.read_bytes(), object_pairs_hook=once)
 
 
 def geodatabase_parts(path: str) -> list[str]:

@@ -15,7 +15,7 @@ import shapely
 
 from cimkit.errors import EncodingError, FormatError, InputError, ParameterError
 from cimkit.read.encodings import decode, report_replaced
-from cimkit.read.formats import check_format, list_formats, local_file
+from cimkit.read.formats import check_format, check_json_keys, list_formats, local_file
 from cimkit.read.geoparquet import open_parquet, read_parquet
 from cimkit.read.shapefile import check_parts, text_encoding
 from cimkit.tables.issue import Issue
@@ -80,6 +80,8 @@ def open_layer(
     if encoding and driver != "ESRI Shapefile":
         raise ParameterError(f"{file.name}: {driver} is in UTF-8, no encoding can be given")
     chosen, issues = "", list[Issue]()
+    if driver == "GeoJSON":
+        check_json_keys(file)
     if driver == "ESRI Shapefile":
         check_parts(file)
         chosen, issues = text_encoding(file, encoding)
