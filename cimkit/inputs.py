@@ -216,6 +216,9 @@ def _read_addresses(job: Job, footprints: Footprints) -> tuple[Addresses | None,
         source_crs=job.addresses_crs,
         encoding=job.addresses_encoding,
     )
+    ids = addresses.address_id.tolist()  # as footprints: the order of the file decides nothing
+    rows = sorted(range(len(ids)), key=lambda row: (len(ids[row]), ids[row]))
+    addresses = addresses.take(np.array(rows, dtype=np.int64))
     if addresses.total_bounds is not None:
         check_overlap(_around(footprints.bounds), addresses.total_bounds, "addresses")
     xy = np.column_stack([addresses.x, addresses.y])

@@ -257,11 +257,11 @@ def test_no_order_of_rows_points_or_files_changes_what_is_made(tmp_path, sample,
     one, two = tree_of(first.path), tree_of(other.path)
     of_inputs = {"city.gpkg", "manifest.json", "report.html"}
     assert {name for name in one | two if one.get(name) != two.get(name)} <= of_inputs
-    for layer, key in (("buildings", "building_id"), ("addresses", "address_id")):
+    for layer in ("buildings", "addresses"):
         made, again = (
-            gpd.read_file(city.path / "city.gpkg", layer=layer)
-            .drop(columns="source_row", errors="ignore")
-            .sort_values(key, ignore_index=True)
+            gpd.read_file(city.path / "city.gpkg", layer=layer).drop(
+                columns="source_row", errors="ignore"
+            )
             for city in (first, other)
         )
         pd.testing.assert_frame_equal(made, again, check_exact=True)
