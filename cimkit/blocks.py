@@ -15,10 +15,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from cimkit.steps.ground import Bounds
 from cimkit.tables import Footprints, PointCloud
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
-
-Bounds = tuple[float, float, float, float]
 
 
 class Block(NamedTuple):

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.blocks import Bounds, common, inside, repeated_points
+from cimkit.blocks import common, inside, repeated_points
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
-from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
+from cimkit.steps.ground import Bounds, add_ground, cell_bounds, empty_ground
 from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Terrain

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from cimkit.errors import FormatError, LimitError
 from cimkit.limits import COPC_LEVELS_MAX, COPC_NODE_POINTS_MAX, COPC_NODES_MAX
+from cimkit.read.crs import Box
 from cimkit.read.las_header import LasHeader
 from cimkit.tables import PointCloud
 from cimkit.tables._columns import FloatArray, IntArray
-
-Box = tuple[float, float, float, float]
 
 _HEADER_BYTES = 375
 _INFO_AT = _HEADER_BYTES + 54

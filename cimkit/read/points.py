@@ -11,7 +11,8 @@ import numpy as np
 
 from cimkit.errors import FormatError, InputError
 from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
-from cimkit.read.copc import Box, is_copc, iterate_nodes, read_octree
+from cimkit.read.copc import is_copc, iterate_nodes, read_octree
+from cimkit.read.crs import Box
 from cimkit.read.damage import check_inside, check_whole, count_returns, damaged
 from cimkit.read.las_header import LasHeader
 from cimkit.tables import PointCloud

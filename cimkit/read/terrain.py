@@ -16,14 +16,12 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
 from cimkit.errors import CrsError, FormatError
-from cimkit.read.crs import horizontal_part, parse_crs, working_crs
+from cimkit.read.crs import Box, horizontal_part, parse_crs, working_crs
 from cimkit.read.formats import local_file
 from cimkit.tables.terrain import Terrain, cells_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-Box = tuple[float, float, float, float]
 
 SUFFIXES = (".tif", ".tiff")
 _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
