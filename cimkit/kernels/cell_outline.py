@@ -1,0 +1,370 @@
+"""Footprint as a path of edges in a complex of convex cells.
+
+The footprint's edges are walked one by one, longest first, from vertex to vertex: the walk takes an
+edge that leads the way, else it splits the cell ahead right across. So the outline is a closed path
+of edges by construction; a cell is inside where an odd number of paths lies between it and the box
+(Jordan curve; paths walked twice cancel out).
+
+Tolerance: a footprint vertex within 4 mm of an older vertex becomes that vertex, and within 4 mm of
+an edge it bends that edge. What the outline lost or won by this is judged by its area.
+
+Time: O(edges of the cells entered); 17 cells for a usual building.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cimkit.kernels._jit import helper, kernel
+from cimkit.kernels.cell_complex import (
+    COMPLEX_FULL,
+    COMPLEX_OK,
+    CellComplex,
+    crossing_of,
+    find_cell,
+    has_room,
+    is_clear,
+    line_through_cell,
+    exit_point,
+    rounded,
+    split_cell,
+    split_edge,
+    start_box,
+    units,
+)
+from cimkit.tables._columns import FloatArray, IntArray
+
+OUTLINE_LOST = 2
+"""The outline in the complex is not that of the footprint: repair the footprint, start again."""
+
+OUTLINE_EPS = 0.004
+"""Metres. At 1 cm 28 of 3,326 footprints of Delft fall apart, at 4 mm none does."""
+
+BOX_MARGIN = 1.0
+"""Metres around the footprint."""
+
+AREA_SHARE, AREA_LEAST = 1e-3, 0.01
+"""Share and square metres by which the area inside may differ from the footprint's."""
+
+
+@helper
+def _angle_holds(
+    xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
+) -> bool:
+    """Whether direction t lies in the sector from direction x counter-clockwise to y."""
+    if xx * yy - xy * yx > 0.0:
+        return bool(xx * ty - xy * tx >= 0.0 and tx * yy - ty * yx > 0.0)
+    return bool(xx * ty - xy * tx >= 0.0 or tx * yy - ty * yx > 0.0)
+
+
+@kernel
+def sector_towards(cx: CellComplex, v: int, dx: float, dy: float) -> int:
+    """Half-edge leaving v whose cell, or itself, lies in a direction; -1 outside the box."""
+    h = cx.leaving[v]
+    start = h
+    vx, vy = cx.xy[v, 0], cx.xy[v, 1]
+    while True:
+        back = cx.previous[h]
+        a, b = cx.origin[h ^ 1], cx.origin[back]
+        if cx.cell[h] >= 0 and _angle_holds(
+            cx.xy[a, 0] - vx, cx.xy[a, 1] - vy, cx.xy[b, 0] - vx, cx.xy[b, 1] - vy, dx, dy
+        ):
+            return int(h)
+        h = back ^ 1
+        if h == start:
+            return -1
+
+
+@kernel
+def exit_of_ray(
+    cx: CellComplex, hu: int, dx: float, dy: float, eps: float
+) -> tuple[int, bool]:
+    """Where a ray from the origin of a half-edge through its cell leaves: (half-edge, vertex?).
+
+    A vertex within eps of the ray is taken; the nearest to the ray if several.
+    """
+    u = cx.origin[hu]
+    px, py = cx.xy[u, 0], cx.xy[u, 1]
+    best, found = eps, -1
+    crossed, last = -1, 0.0
+    h = cx.following[hu]
+    nearest, near = np.inf, -1
+    while h != hu:
+        a = cx.origin[h]
+        x, y = cx.xy[a, 0] - px, cx.xy[a, 1] - py
+        d, t = dx * y - dy * x, dx * x + dy * y
+        if t > abs(d):
+            if abs(d) <= best:
+                best, found = abs(d), h
+        if t > 0.0 and abs(d) / t < nearest:
+            nearest, near = abs(d) / t, h
+        if h != cx.following[hu] and last < 0.0 and d >= 0.0 and crossed < 0:
+            crossed = cx.previous[h]
+        last = d
+        h = cx.following[h]
+    if found >= 0:
+        return int(found), True
+    if crossed >= 0:
+        x, y = crossing_of(cx, crossed, px, py, dx, dy)
+        if is_clear(cx, crossed, x, y):
+            return int(crossed), False
+    return int(near), True
+
+
+@kernel
+def cross_cell(cx: CellComplex, hu: int, dx: float, dy: float, tag: int, eps: float) -> int:
+    """Split a cell along the ray from a vertex of it; returns the half-edge along the ray.
+
+    It is an older edge where the ray runs along one; -1 where there is nowhere to go.
+    """
+    u = cx.origin[hu]
+    h, at_vertex = exit_of_ray(cx, hu, dx, dy, eps)
+    if h < 0:
+        return -1
+    if not at_vertex:
+        x, y = crossing_of(cx, h, cx.xy[u, 0], cx.xy[u, 1], dx, dy)
+        split_edge(cx, h, x, y)
+        h = cx.following[h]
+    if cx.following[hu] == h:
+        return hu
+    if cx.following[h] == hu:
+        return int(h ^ 1)
+    return split_cell(cx, hu, h, tag)
+
+
+@kernel
+def _nearest_edge(cx: CellComplex, h: int, dx: float, dy: float, reach: float) -> int:
+    """Half-edge leaving the same vertex that leads the way within the tolerance, or -1."""
+    v = cx.origin[h]
+    start = h
+    best, found = OUTLINE_EPS, -1
+    while True:
+        w = cx.origin[h ^ 1]
+        x, y = cx.xy[w, 0] - cx.xy[v, 0], cx.xy[w, 1] - cx.xy[v, 1]
+        d, t = abs(dx * y - dy * x), dx * x + dy * y
+        if t > d and t < reach + OUTLINE_EPS and d <= best:
+            best, found = d, h
+        h = cx.previous[h] ^ 1
+        if h == start:
+            return int(found)
+
+
+@kernel
+def add_corner(
+    cx: CellComplex, x: float, y: float, dx: float, dy: float, tag: int, start: int
+) -> int:
+    """Vertex of the complex at a place: an older one, on an edge, or on a new edge along d."""
+    c = find_cell(cx, x, y, start)
+    best, found = OUTLINE_EPS, -1
+    on_edge, edge = OUTLINE_EPS, -1
+    h = cx.first[c]
+    while True:
+        a, b = cx.origin[h], cx.origin[h ^ 1]
+        px, py = x - cx.xy[a, 0], y - cx.xy[a, 1]
+        distance = np.hypot(px, py)
+        if distance <= best:
+            best, found = distance, a
+        ux, uy = cx.xy[b, 0] - cx.xy[a, 0], cx.xy[b, 1] - cx.xy[a, 1]
+        length = np.hypot(ux, uy)
+        t = (px * ux + py * uy) / length
+        off = abs(px * uy - py * ux) / length
+        if 0.0 < t < length and off <= on_edge:
+            on_edge, edge = off, h
+        h = cx.following[h]
+        if h == cx.first[c]:
+            break
+    if found >= 0:
+        return int(found)
+    if edge >= 0:
+        return split_edge(cx, edge, x, y)
+    down, down_at, up, up_at = line_through_cell(cx, c, x, y, dx, dy, OUTLINE_EPS)
+    if down < 0:
+        return -1
+    x0, y0 = exit_point(cx, down, down_at, x, y, dx, dy)
+    x1, y1 = exit_point(cx, up, up_at, x, y, dx, dy)
+    if not down_at and not is_clear(cx, down, x0, y0):
+        down_at = True
+    if not up_at and not is_clear(cx, up, x1, y1):
+        up_at = True
+    if not down_at:
+        split_edge(cx, down, x0, y0)
+        down = cx.following[down]
+    if not up_at:
+        split_edge(cx, up, x1, y1)
+        up = cx.following[up]
+    if cx.following[down] == up or cx.following[up] == down:
+        return -1
+    return split_edge(cx, split_cell(cx, down, up, tag), x, y)
+
+
+@kernel
+def _walk(cx: CellComplex, u: int, v: int, tag: int) -> int:
+    """Make a path of edges from vertex to vertex and toggle `outline` along it."""
+    for _ in range(4 * cx.size[2] + 64):
+        if u == v:
+            return COMPLEX_OK
+        if not has_room(cx, 4):
+            return COMPLEX_FULL
+        dx, dy = cx.xy[v, 0] - cx.xy[u, 0], cx.xy[v, 1] - cx.xy[u, 1]
+        length = np.hypot(dx, dy)
+        dx, dy = dx / length, dy / length
+        h = sector_towards(cx, u, dx, dy)
+        if h < 0:
+            return OUTLINE_LOST
+        along = _nearest_edge(cx, h, dx, dy, length)
+        if along < 0:
+            along = cross_cell(cx, h, dx, dy, tag, OUTLINE_EPS)
+            if along < 0:
+                return OUTLINE_LOST
+        cx.outline[along] = not cx.outline[along]
+        cx.outline[along ^ 1] = cx.outline[along]
+        cx.line[along] = cx.line[along ^ 1] = tag
+        u = cx.origin[along ^ 1]
+    return OUTLINE_LOST
+
+
+@kernel
+def _fill(cx: CellComplex) -> None:
+    """Set `inside` of all cells, from the box inwards."""
+    cx.size[3] += 1
+    stamp = cx.size[3]
+    n = 0
+    for h in range(cx.size[1]):
+        c = cx.cell[h]
+        if c >= 0 and cx.cell[h ^ 1] < 0 and cx.mark[c] != stamp:
+            cx.mark[c] = stamp
+            cx.inside[c] = cx.outline[h]
+            cx.stack[n] = c
+            n += 1
+    while n > 0:
+        n -= 1
+        c = cx.stack[n]
+        h = cx.first[c]
+        while True:
+            other = cx.cell[h ^ 1]
+            if other >= 0 and cx.mark[other] != stamp:
+                cx.mark[other] = stamp
+                cx.inside[other] = cx.inside[c] != cx.outline[h]
+                cx.stack[n] = other
+                n += 1
+            h = cx.following[h]
+            if h == cx.first[c]:
+                break
+
+
+@kernel
+def cell_area(cx: CellComplex, c: int) -> float:
+    """Signed area of a cell in square metres, exact in units of (0.1 mm)² before the division."""
+    h = cx.first[c]
+    a = cx.origin[h]
+    x0, y0 = units(cx.xy[a, 0]), units(cx.xy[a, 1])
+    twice = 0
+    h = cx.following[h]
+    b = cx.origin[h]
+    bx, by = units(cx.xy[b, 0]) - x0, units(cx.xy[b, 1]) - y0
+    while h != cx.first[c]:
+        ax, ay = bx, by
+        h = cx.following[h]
+        b = cx.origin[h]
+        bx, by = units(cx.xy[b, 0]) - x0, units(cx.xy[b, 1]) - y0
+        twice += ax * by - ay * bx
+    return float(twice) / 2e8
+
+
+@kernel
+def inside_area(cx: CellComplex) -> float:
+    """Area of all cells inside, -1 if one of them has none or is turned over."""
+    total = 0.0
+    for c in range(cx.size[2]):
+        if cx.inside[c]:
+            area = cell_area(cx, c)
+            if area <= 0.0:
+                return -1.0
+            total += area
+    return total
+
+
+@kernel
+def _order_edges(xy: FloatArray, ring_offsets: IntArray) -> tuple[IntArray, IntArray, float]:
+    """Edges (start vertices) of the rings, longest first, their ends, and the area inside."""
+    n = len(xy)
+    end = np.empty(n, np.int64)
+    square = np.empty(n, np.int64)
+    low_x = np.empty(n, np.int64)
+    low_y = np.empty(n, np.int64)
+    area = 0.0
+    for r in range(len(ring_offsets) - 1):
+        first, last = ring_offsets[r], ring_offsets[r + 1]
+        twice = 0
+        x0, y0 = units(xy[first, 0]), units(xy[first, 1])
+        for i in range(first, last):
+            j = i + 1 if i + 1 < last else first
+            ax, ay = units(xy[i, 0]) - x0, units(xy[i, 1]) - y0
+            bx, by = units(xy[j, 0]) - x0, units(xy[j, 1]) - y0
+            twice += ax * by - ay * bx
+            end[i] = j
+            square[i] = -((bx - ax) ** 2 + (by - ay) ** 2)
+            low_x[i], low_y[i] = ax + bx + 2 * x0, ay + by + 2 * y0
+        area += abs(twice) / 2e8 if r == 0 else -abs(twice) / 2e8
+    order = np.argsort(low_y, kind="mergesort")
+    order = order[np.argsort(low_x[order], kind="mergesort")]
+    order = order[np.argsort(square[order], kind="mergesort")]
+    return order, end, area
+
+
+@kernel
+def start_complex(cx: CellComplex, ring_xy: FloatArray, ring_offsets: IntArray) -> int:
+    """Make the box of a footprint, its edges and its inside.
+
+    Parameters
+    ----------
+    cx : CellComplex
+        Emptied first.
+    ring_xy : float64 array, shape (n, 2)
+        Open rings in local metres, multiples of 1 mm; their direction does not matter.
+    ring_offsets : int64 array, shape (n_rings + 1,)
+        Borders of the rings; the first is the outline, the others are holes.
+
+    Returns
+    -------
+    int
+        COMPLEX_OK, COMPLEX_FULL, or OUTLINE_LOST where the inside has not the footprint's area
+        (to 0.1 % + 0.01 m²).
+    """
+    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
+    for i in range(len(ring_xy)):
+        low_x, high_x = min(low_x, ring_xy[i, 0]), max(high_x, ring_xy[i, 0])
+        low_y, high_y = min(low_y, ring_xy[i, 1]), max(high_y, ring_xy[i, 1])
+    m = BOX_MARGIN
+    start_box(cx, low_x - m, low_y - m, high_x + m, high_y + m)
+    order, end, area = _order_edges(ring_xy, ring_offsets)
+    vertex = np.full(len(ring_xy), -1, np.int64)
+    for i in order:
+        j = end[i]
+        dx, dy = ring_xy[j, 0] - ring_xy[i, 0], ring_xy[j, 1] - ring_xy[i, 1]
+        length = np.hypot(dx, dy)
+        if not has_room(cx, 8):
+            return COMPLEX_FULL
+        if length > 0.0:
+            dx, dy = dx / length, dy / length
+        else:
+            dx = 1.0
+        # The lower end first: then the direction of the ring does not matter.
+        for k in (0, 1):
+            at = i if (k == 0) == ((ring_xy[i, 0], ring_xy[i, 1]) < (ring_xy[j, 0], ring_xy[j, 1])) else j
+            if vertex[at] < 0:
+                x, y = rounded(ring_xy[at, 0]), rounded(ring_xy[at, 1])
+                vertex[at] = add_corner(cx, x, y, dx, dy, i, cx.size[2] - 1)
+                if vertex[at] < 0:
+                    return OUTLINE_LOST
+        u, v = vertex[i], vertex[j]
+        if (ring_xy[i, 0], ring_xy[i, 1]) >= (ring_xy[j, 0], ring_xy[j, 1]):
+            u, v = v, u
+        status = _walk(cx, u, v, i)
+        if status != COMPLEX_OK:
+            return status
+    _fill(cx)
+    found = inside_area(cx)
+    if abs(found - area) > AREA_SHARE * area + AREA_LEAST:
+        return OUTLINE_LOST
+    return COMPLEX_OK
