@@ -299,6 +299,92 @@ def line_through_cell(
     return int(down), down_at, int(up), up_at
 
 
+@helper
+def turn(ax: int, ay: int, bx: int, by: int, px: int, py: int) -> int:
+    """Sign of the triangle a, b, p of whole numbers."""
+    twice = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+    return 1 if twice > 0 else (-1 if twice < 0 else 0)
+
+
+@helper
+def segments_meet(
+    ax: int, ay: int, bx: int, by: int, px: int, py: int, qx: int, qy: int
+) -> bool:
+    """Whether two closed segments of whole numbers have a point in common."""
+    if (
+        max(ax, bx) < min(px, qx)
+        or max(px, qx) < min(ax, bx)
+        or max(ay, by) < min(py, qy)
+        or max(py, qy) < min(ay, by)
+    ):
+        return False
+    return (
+        turn(ax, ay, bx, by, px, py) * turn(ax, ay, bx, by, qx, qy) <= 0
+        and turn(px, py, qx, qy, ax, ay) * turn(px, py, qx, qy, bx, by) <= 0
+    )
+
+
+@helper
+def angle_holds(
+    xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
+) -> bool:
+    """Whether direction t lies in the sector from direction x counter-clockwise to y."""
+    if xx * yy - xy * yx > 0.0:
+        return bool(xx * ty - xy * tx >= 0.0 and tx * yy - ty * yx > 0.0)
+    return bool(xx * ty - xy * tx >= 0.0 or tx * yy - ty * yx > 0.0)
+
+
+@kernel
+def starts_inside(cx: CellComplex, h: int, x: float, y: float) -> bool:
+    """Whether a segment from the origin of a half-edge to a place starts into its cell."""
+    v, a, b = cx.origin[h], cx.origin[h ^ 1], cx.origin[cx.previous[h]]
+    vx, vy = cx.xy[v, 0], cx.xy[v, 1]
+    return angle_holds(
+        cx.xy[a, 0] - vx, cx.xy[a, 1] - vy, cx.xy[b, 0] - vx, cx.xy[b, 1] - vy, x - vx, y - vy
+    )
+
+
+@kernel
+def sees(
+    cx: CellComplex,
+    c: int,
+    px: float,
+    py: float,
+    hp: int,
+    p_at: bool,
+    qx: float,
+    qy: float,
+    hq: int,
+    q_at: bool,
+) -> bool:
+    """Whether a segment stays in its cell, clear of all vertices but its ends.
+
+    An end is the origin of a half-edge (`at`), a place on it, or free (half-edge -1).
+    """
+    ipx, ipy, iqx, iqy = units(px), units(py), units(qx), units(qy)
+    if hp >= 0 and p_at and not starts_inside(cx, hp, qx, qy):
+        return False
+    h = cx.first[c]
+    a = cx.origin[h]
+    ax, ay = units(cx.xy[a, 0]), units(cx.xy[a, 1])
+    while True:
+        ahead = cx.following[h]
+        b = cx.origin[ahead]
+        bx, by = units(cx.xy[b, 0]), units(cx.xy[b, 1])
+        is_end = (p_at and h == hp) or (q_at and h == hq)
+        if (
+            not is_end
+            and distance_to_segment(cx.xy[a, 0], cx.xy[a, 1], px, py, qx, qy) < CLEARANCE
+        ):
+            return False
+        is_end = is_end or h == hp or h == hq or (p_at and ahead == hp) or (q_at and ahead == hq)
+        if not is_end and segments_meet(ax, ay, bx, by, ipx, ipy, iqx, iqy):
+            return False
+        ax, ay, a, h = bx, by, b, ahead
+        if h == cx.first[c]:
+            return True
+
+
 @kernel
 def exit_point(
     cx: CellComplex, h: int, at_vertex: bool, px: float, py: float, dx: float, dy: float
@@ -339,61 +425,74 @@ def cut_cell(
         return COMPLEX_OK
     if not (down_at or is_clear(cx, down, x0, y0)) or not (up_at or is_clear(cx, up, x1, y1)):
         return COMPLEX_OK
+    if not sees(cx, c, x0, y0, down, down_at, x1, y1, up, up_at):
+        return COMPLEX_OK
     if not down_at:
         split_edge(cx, down, x0, y0)
         down = cx.following[down]
     if not up_at:
         split_edge(cx, up, x1, y1)
         up = cx.following[up]
-    if cx.following[down] != up and cx.following[up] != down:
-        split_cell(cx, down, up, tag)
+    split_cell(cx, down, up, tag)
     return COMPLEX_OK
 
 
 @kernel
 def find_cell(cx: CellComplex, x: float, y: float, start: int) -> int:
-    """Cell that holds a point of the box, by a walk from another cell."""
+    """Cell that holds a point of the box, by a walk from another cell.
+
+    The walk leaves a cell by the edge on whose far side the point lies deepest. Where cells are
+    not quite convex it may run in a circle or stop too early; then all cells are searched.
+    """
     c = start
-    for _ in range(cx.size[2] + 8):
+    for _ in range(64 + int(4.0 * np.sqrt(cx.size[2]))):
         h = cx.first[c]
-        worst, out = -1e-9, -1
+        worst, out = 0.0, -1
+        crossings = 0
         while True:
             ahead = cx.following[h]
             a, b = cx.origin[h], cx.origin[ahead]
-            ux, uy = cx.xy[b, 0] - cx.xy[a, 0], cx.xy[b, 1] - cx.xy[a, 1]
-            d = (ux * (y - cx.xy[a, 1]) - uy * (x - cx.xy[a, 0])) / np.hypot(ux, uy)
-            if d < worst:
-                worst, out = d, h
+            ax, ay, bx, by = cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
+            d = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+            if (ay > y) != (by > y) and (d > 0.0) == (by > ay):
+                crossings += 1
+            if d < 0.0 and cx.cell[h ^ 1] >= 0:
+                d /= np.hypot(bx - ax, by - ay)
+                if d < worst:
+                    worst, out = d, h
             h = ahead
             if h == cx.first[c]:
                 break
+        if crossings % 2 == 1 or (out >= 0 and worst > -1e-9):
+            return c
         if out < 0:
-            return c
-        if cx.cell[out ^ 1] < 0:
-            return c
+            break
         c = cx.cell[out ^ 1]
     return _search_cell(cx, x, y)
 
 
 @kernel
 def _search_cell(cx: CellComplex, x: float, y: float) -> int:
-    """Cell in which a point lies deepest; for walks that run in a circle."""
-    best, found = -np.inf, 0
+    """Cell whose border a ray from the point crosses an odd number of times, else the nearest."""
+    nearest, found = np.inf, 0
     for c in range(cx.size[2]):
-        depth = np.inf
+        crossings = 0
         h = cx.first[c]
         while True:
             ahead = cx.following[h]
             a, b = cx.origin[h], cx.origin[ahead]
-            ux, uy = cx.xy[b, 0] - cx.xy[a, 0], cx.xy[b, 1] - cx.xy[a, 1]
-            depth = min(
-                depth, (ux * (y - cx.xy[a, 1]) - uy * (x - cx.xy[a, 0])) / np.hypot(ux, uy)
-            )
+            ax, ay, bx, by = cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
+            if (ay > y) != (by > y):
+                d = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+                crossings += (d > 0.0) == (by > ay)
+            distance = distance_to_segment(x, y, ax, ay, bx, by)
+            if distance < nearest:
+                nearest, found = distance, c
             h = ahead
             if h == cx.first[c]:
                 break
-        if depth > best:
-            best, found = depth, c
+        if crossings % 2 == 1:
+            return c
     return found
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimkit.kernels._jit import helper, kernel
+from cimkit.kernels._jit import kernel
 from cimkit.kernels.cell_complex import (
     COMPLEX_FULL,
     COMPLEX_OK,
@@ -24,12 +24,12 @@ from cimkit.kernels.cell_complex import (
     find_cell,
     has_room,
     is_clear,
-    line_through_cell,
-    exit_point,
     rounded,
+    sees,
     split_cell,
     split_edge,
     start_box,
+    starts_inside,
     units,
 )
 from cimkit.tables._columns import FloatArray, IntArray
@@ -47,68 +47,76 @@ AREA_SHARE, AREA_LEAST = 1e-3, 0.01
 """Share and square metres by which the area inside may differ from the footprint's."""
 
 
-@helper
-def _angle_holds(
-    xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
-) -> bool:
-    """Whether direction t lies in the sector from direction x counter-clockwise to y."""
-    if xx * yy - xy * yx > 0.0:
-        return bool(xx * ty - xy * tx >= 0.0 and tx * yy - ty * yx > 0.0)
-    return bool(xx * ty - xy * tx >= 0.0 or tx * yy - ty * yx > 0.0)
-
-
 @kernel
 def sector_towards(cx: CellComplex, v: int, dx: float, dy: float) -> int:
     """Half-edge leaving v whose cell, or itself, lies in a direction; -1 outside the box."""
     h = cx.leaving[v]
     start = h
-    vx, vy = cx.xy[v, 0], cx.xy[v, 1]
     while True:
-        back = cx.previous[h]
-        a, b = cx.origin[h ^ 1], cx.origin[back]
-        if cx.cell[h] >= 0 and _angle_holds(
-            cx.xy[a, 0] - vx, cx.xy[a, 1] - vy, cx.xy[b, 0] - vx, cx.xy[b, 1] - vy, dx, dy
-        ):
+        if cx.cell[h] >= 0 and starts_inside(cx, h, cx.xy[v, 0] + dx, cx.xy[v, 1] + dy):
             return int(h)
-        h = back ^ 1
+        h = cx.previous[h] ^ 1
         if h == start:
             return -1
 
 
 @kernel
 def exit_of_ray(
-    cx: CellComplex, hu: int, dx: float, dy: float, eps: float
+    cx: CellComplex, c: int, px: float, py: float, hu: int, dx: float, dy: float, eps: float
 ) -> tuple[int, bool]:
-    """Where a ray from the origin of a half-edge through its cell leaves: (half-edge, vertex?).
+    """Where a ray in a cell leaves it: (half-edge, whether at its origin); -1 for nowhere.
 
-    A vertex within eps of the ray is taken; the nearest to the ray if several.
+    The visible vertex nearest to the ray within eps, else the first crossing, else the visible
+    vertex whose direction is nearest. The ray starts at the origin of `hu`, or inside (-1).
     """
-    u = cx.origin[hu]
-    px, py = cx.xy[u, 0], cx.xy[u, 1]
     best, found = eps, -1
-    crossed, last = -1, 0.0
-    h = cx.following[hu]
-    nearest, near = np.inf, -1
-    while h != hu:
-        a = cx.origin[h]
-        x, y = cx.xy[a, 0] - px, cx.xy[a, 1] - py
-        d, t = dx * y - dy * x, dx * x + dy * y
-        if t > abs(d):
-            if abs(d) <= best:
-                best, found = abs(d), h
-        if t > 0.0 and abs(d) / t < nearest:
-            nearest, near = abs(d) / t, h
-        if h != cx.following[hu] and last < 0.0 and d >= 0.0 and crossed < 0:
-            crossed = cx.previous[h]
-        last = d
-        h = cx.following[h]
+    crossed, first = -1, np.inf
+    h = cx.first[c]
+    a = cx.origin[h]
+    da = dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px)
+    ta = dx * (cx.xy[a, 0] - px) + dy * (cx.xy[a, 1] - py)
+    while True:
+        ahead = cx.following[h]
+        if h != hu and ta > abs(da) and abs(da) <= best:
+            if _leads(cx, c, px, py, hu, h):
+                best, found = abs(da), h
+        a = cx.origin[ahead]
+        db = dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px)
+        tb = dx * (cx.xy[a, 0] - px) + dy * (cx.xy[a, 1] - py)
+        if da < 0.0 and db >= 0.0 and h != hu and ahead != hu:
+            t = ta + (tb - ta) * da / (da - db)
+            if 0.0 < t < first:
+                crossed, first = h, t
+        da, ta, h = db, tb, ahead
+        if h == cx.first[c]:
+            break
     if found >= 0:
         return int(found), True
     if crossed >= 0:
         x, y = crossing_of(cx, crossed, px, py, dx, dy)
-        if is_clear(cx, crossed, x, y):
+        if is_clear(cx, crossed, x, y) and sees(
+            cx, c, px, py, hu, True, x, y, crossed, False
+        ):
             return int(crossed), False
-    return int(near), True
+    best = 1.0
+    while True:
+        a = cx.origin[h]
+        d = abs(dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px))
+        t = dx * (cx.xy[a, 0] - px) + dy * (cx.xy[a, 1] - py)
+        if h != hu and t > 0.0 and d < best * t and _leads(cx, c, px, py, hu, h):
+            best, found = d / t, h
+        h = cx.following[h]
+        if h == cx.first[c]:
+            return int(found), True
+
+
+@kernel
+def _leads(cx: CellComplex, c: int, px: float, py: float, hu: int, h: int) -> bool:
+    """Whether a vertex can be reached from the start of a ray, by an edge or by sight."""
+    if hu >= 0 and (cx.following[hu] == h or cx.following[h] == hu):
+        return True
+    a = cx.origin[h]
+    return sees(cx, c, px, py, hu, True, cx.xy[a, 0], cx.xy[a, 1], h, True)
 
 
 @kernel
@@ -118,7 +126,7 @@ def cross_cell(cx: CellComplex, hu: int, dx: float, dy: float, tag: int, eps: fl
     It is an older edge where the ray runs along one; -1 where there is nowhere to go.
     """
     u = cx.origin[hu]
-    h, at_vertex = exit_of_ray(cx, hu, dx, dy, eps)
+    h, at_vertex = exit_of_ray(cx, cx.cell[hu], cx.xy[u, 0], cx.xy[u, 1], hu, dx, dy, eps)
     if h < 0:
         return -1
     if not at_vertex:
@@ -177,24 +185,19 @@ def add_corner(
         return int(found)
     if edge >= 0:
         return split_edge(cx, edge, x, y)
-    down, down_at, up, up_at = line_through_cell(cx, c, x, y, dx, dy, OUTLINE_EPS)
-    if down < 0:
+    there, there_at = exit_of_ray(cx, c, x, y, -1, dx, dy, OUTLINE_EPS)
+    back, back_at = exit_of_ray(cx, c, x, y, -1, -dx, -dy, OUTLINE_EPS)
+    if there < 0 or back < 0 or there == back:
         return -1
-    x0, y0 = exit_point(cx, down, down_at, x, y, dx, dy)
-    x1, y1 = exit_point(cx, up, up_at, x, y, dx, dy)
-    if not down_at and not is_clear(cx, down, x0, y0):
-        down_at = True
-    if not up_at and not is_clear(cx, up, x1, y1):
-        up_at = True
-    if not down_at:
-        split_edge(cx, down, x0, y0)
-        down = cx.following[down]
-    if not up_at:
-        split_edge(cx, up, x1, y1)
-        up = cx.following[up]
-    if cx.following[down] == up or cx.following[up] == down:
-        return -1
-    return split_edge(cx, split_cell(cx, down, up, tag), x, y)
+    if not there_at:
+        ex, ey = crossing_of(cx, there, x, y, dx, dy)
+        split_edge(cx, there, ex, ey)
+        there = cx.following[there]
+    if not back_at:
+        ex, ey = crossing_of(cx, back, x, y, dx, dy)
+        split_edge(cx, back, ex, ey)
+        back = cx.following[back]
+    return split_edge(cx, split_cell(cx, back, there, tag), x, y)
 
 
 @kernel
