@@ -217,25 +217,6 @@ def distance_to_segment(
 
 
 @kernel
-def is_clear(cx: CellComplex, h: int, x: float, y: float) -> bool:
-    """Whether a vertex put on an edge keeps its distance from the other edges of both cells."""
-    for side in range(2):
-        start = h ^ side
-        e = cx.following[start]
-        a = cx.origin[e]
-        while e != start:
-            e = cx.following[e]
-            b = cx.origin[e]
-            if (
-                distance_to_segment(x, y, cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1])
-                < CLEARANCE
-            ):
-                return False
-            a = b
-    return True
-
-
-@kernel
 def crossing_of(
     cx: CellComplex, h: int, px: float, py: float, dx: float, dy: float
 ) -> tuple[float, float]:
@@ -324,6 +305,81 @@ def segments_meet(
     )
 
 
+@kernel
+def is_clear(cx: CellComplex, h: int, x: float, y: float, clearance: float) -> bool:
+    """Whether a vertex put on an edge keeps its distance from the other edges of both cells.
+
+    With a clearance of 0 the question is, exactly, whether both cells stay simple.
+    """
+    for side in range(2):
+        start = h ^ side
+        if cx.cell[start] < 0:
+            continue
+        if clearance <= 0.0:
+            if not _stays_simple(cx, start, x, y):
+                return False
+            continue
+        e = cx.following[start]
+        a = cx.origin[e]
+        while e != start:
+            e = cx.following[e]
+            b = cx.origin[e]
+            if (
+                distance_to_segment(x, y, cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1])
+                < clearance
+            ):
+                return False
+            a = b
+    return True
+
+
+@kernel
+def _stays_simple(cx: CellComplex, h: int, x: float, y: float) -> bool:
+    """Whether a cell stays simple when a vertex at a place bends one of its edges."""
+    mx, my = units(x), units(y)
+    u, v = cx.origin[h], cx.origin[cx.following[h]]
+    ux, uy = units(cx.xy[u, 0]), units(cx.xy[u, 1])
+    vx, vy = units(cx.xy[v, 0]), units(cx.xy[v, 1])
+    if (mx == ux and my == uy) or (mx == vx and my == vy):
+        return False
+    side = turn(ux, uy, vx, vy, mx, my)
+    e = cx.following[h]
+    ax, ay = vx, vy
+    while e != h:
+        from_v = e == cx.following[h]
+        e = cx.following[e]
+        b = cx.origin[e]
+        bx, by = units(cx.xy[b, 0]), units(cx.xy[b, 1])
+        if e == h:  # ends at u: only u itself may be common
+            if segments_meet(ax, ay, bx, by, mx, my, mx, my):
+                return False
+        elif (
+            segments_meet(bx, by, bx, by, ux, uy, mx, my)
+            or segments_meet(bx, by, bx, by, mx, my, vx, vy)
+            or (
+                side != 0
+                and turn(ux, uy, vx, vy, bx, by) == side
+                and turn(vx, vy, mx, my, bx, by) == side
+                and turn(mx, my, ux, uy, bx, by) == side
+            )
+        ):
+            return False
+        if from_v:
+            if segments_meet(ax, ay, bx, by, mx, my, mx, my):
+                return False
+        elif e != h and (
+            segments_meet(ax, ay, bx, by, ux, uy, mx, my)
+            or segments_meet(ax, ay, bx, by, mx, my, vx, vy)
+        ):
+            return False
+        if from_v and e != h and segments_meet(ax, ay, bx, by, ux, uy, mx, my):
+            return False
+        if e == h and not from_v and segments_meet(ax, ay, bx, by, mx, my, vx, vy):
+            return False
+        ax, ay = bx, by
+    return True
+
+
 @helper
 def angle_holds(
     xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
@@ -356,6 +412,7 @@ def sees(
     qy: float,
     hq: int,
     q_at: bool,
+    clearance: float,
 ) -> bool:
     """Whether a segment stays in its cell, clear of all vertices but its ends.
 
@@ -374,7 +431,7 @@ def sees(
         is_end = (p_at and h == hp) or (q_at and h == hq)
         if (
             not is_end
-            and distance_to_segment(cx.xy[a, 0], cx.xy[a, 1], px, py, qx, qy) < CLEARANCE
+            and distance_to_segment(cx.xy[a, 0], cx.xy[a, 1], px, py, qx, qy) < clearance
         ):
             return False
         is_end = is_end or h == hp or h == hq or (p_at and ahead == hp) or (q_at and ahead == hq)
@@ -423,9 +480,11 @@ def cut_cell(
         return COMPLEX_FULL
     if abs(s1 - s0) < eps:
         return COMPLEX_OK
-    if not (down_at or is_clear(cx, down, x0, y0)) or not (up_at or is_clear(cx, up, x1, y1)):
+    if not (down_at or is_clear(cx, down, x0, y0, CLEARANCE)):
         return COMPLEX_OK
-    if not sees(cx, c, x0, y0, down, down_at, x1, y1, up, up_at):
+    if not (up_at or is_clear(cx, up, x1, y1, CLEARANCE)):
+        return COMPLEX_OK
+    if not sees(cx, c, x0, y0, down, down_at, x1, y1, up, up_at, CLEARANCE):
         return COMPLEX_OK
     if not down_at:
         split_edge(cx, down, x0, y0)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cimkit.kernels._jit import kernel
 from cimkit.kernels.cell_complex import (
+    CLEARANCE,
     COMPLEX_FULL,
     COMPLEX_OK,
     CellComplex,
@@ -78,7 +79,7 @@ def exit_of_ray(
     while True:
         ahead = cx.following[h]
         if h != hu and ta > abs(da) and abs(da) <= best:
-            if _leads(cx, c, px, py, hu, h):
+            if _leads(cx, c, px, py, hu, h, CLEARANCE):
                 best, found = abs(da), h
         a = cx.origin[ahead]
         db = dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px)
@@ -92,31 +93,36 @@ def exit_of_ray(
             break
     if found >= 0:
         return int(found), True
-    if crossed >= 0:
-        x, y = crossing_of(cx, crossed, px, py, dx, dy)
-        if is_clear(cx, crossed, x, y) and sees(
-            cx, c, px, py, hu, True, x, y, crossed, False
-        ):
-            return int(crossed), False
-    best = 1.0
-    while True:
-        a = cx.origin[h]
-        d = abs(dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px))
-        t = dx * (cx.xy[a, 0] - px) + dy * (cx.xy[a, 1] - py)
-        if h != hu and t > 0.0 and d < best * t and _leads(cx, c, px, py, hu, h):
-            best, found = d / t, h
-        h = cx.following[h]
-        if h == cx.first[c]:
+    for clearance in (CLEARANCE, 0.0):
+        if crossed >= 0:
+            x, y = crossing_of(cx, crossed, px, py, dx, dy)
+            if is_clear(cx, crossed, x, y, clearance) and sees(
+                cx, c, px, py, hu, True, x, y, crossed, False, clearance
+            ):
+                return int(crossed), False
+        best = 1.0
+        while True:
+            a = cx.origin[h]
+            d = abs(dx * (cx.xy[a, 1] - py) - dy * (cx.xy[a, 0] - px))
+            t = dx * (cx.xy[a, 0] - px) + dy * (cx.xy[a, 1] - py)
+            if h != hu and t > 0.0 and d < best * t and d <= 2.0 * eps:
+                if _leads(cx, c, px, py, hu, h, clearance):
+                    best, found = d / t, h
+            h = cx.following[h]
+            if h == cx.first[c]:
+                break
+        if found >= 0:
             return int(found), True
+    return -1, True
 
 
 @kernel
-def _leads(cx: CellComplex, c: int, px: float, py: float, hu: int, h: int) -> bool:
+def _leads(cx: CellComplex, c: int, px: float, py: float, hu: int, h: int, clearance: float) -> bool:
     """Whether a vertex can be reached from the start of a ray, by an edge or by sight."""
     if hu >= 0 and (cx.following[hu] == h or cx.following[h] == hu):
         return True
     a = cx.origin[h]
-    return sees(cx, c, px, py, hu, True, cx.xy[a, 0], cx.xy[a, 1], h, True)
+    return sees(cx, c, px, py, hu, True, cx.xy[a, 0], cx.xy[a, 1], h, True, clearance)
 
 
 @kernel
@@ -184,7 +190,9 @@ def add_corner(
     if found >= 0:
         return int(found)
     if edge >= 0:
-        return split_edge(cx, edge, x, y)
+        if is_clear(cx, edge, x, y, CLEARANCE) or is_clear(cx, edge, x, y, 0.0):
+            return split_edge(cx, edge, x, y)
+        return -1
     there, there_at = exit_of_ray(cx, c, x, y, -1, dx, dy, OUTLINE_EPS)
     back, back_at = exit_of_ray(cx, c, x, y, -1, -dx, -dy, OUTLINE_EPS)
     if there < 0 or back < 0 or there == back:
@@ -211,12 +219,11 @@ def _walk(cx: CellComplex, u: int, v: int, tag: int) -> int:
         dx, dy = cx.xy[v, 0] - cx.xy[u, 0], cx.xy[v, 1] - cx.xy[u, 1]
         length = np.hypot(dx, dy)
         dx, dy = dx / length, dy / length
-        h = sector_towards(cx, u, dx, dy)
-        if h < 0:
-            return OUTLINE_LOST
-        along = _nearest_edge(cx, h, dx, dy, length)
+        along = _nearest_edge(cx, cx.leaving[u], dx, dy, length)
         if along < 0:
-            along = cross_cell(cx, h, dx, dy, tag, OUTLINE_EPS)
+            h = sector_towards(cx, u, dx, dy)
+            if h >= 0:
+                along = cross_cell(cx, h, dx, dy, tag, OUTLINE_EPS)
             if along < 0:
                 return OUTLINE_LOST
         cx.outline[along] = not cx.outline[along]
