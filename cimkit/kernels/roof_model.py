@@ -1,0 +1,581 @@
+"""Solids of buildings from their points: all steps of one building, for many buildings.
+
+Planes, lines, partition, labels and solids follow each other without going back to Python, which
+took a quarter of the time in a trial. Guards and fallbacks are decided here:
+
+- no roof rises more than 0.5 m above the highest point that lies on one of its planes: where it
+  would, a horizontal cap plane and its lines of intersection join the partition, and a cell that
+  still rises higher takes its cheapest plane that does not;
+- no roof lies lower than 0.5 m above the ground;
+- a solid that fails its own checks is made again with lines drawn more coarsely, then with dearer
+  regions; then LoD2.2 gives way to LoD1.3, and this to LoD1.2.
+
+Work is bounded by counts (points, planes, lines), never by a clock: the result must not depend on
+how busy the machine is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cimkit.kernels._jit import helper, kernel
+from cimkit.kernels.cell_complex import (
+    COMPLEX_FULL,
+    COMPLEX_OK,
+    CellComplex,
+    insert_segment,
+    new_complex,
+)
+from cimkit.kernels.cell_outline import start_complex
+from cimkit.kernels.roof_labels import (
+    LabelRules,
+    cell_areas,
+    cell_costs,
+    height_limits,
+    height_range,
+    label_cells,
+    locate_points,
+)
+from cimkit.kernels.roof_levels import quantile_of, step_levels
+from cimkit.kernels.roof_lines import LineRules, find_lines
+from cimkit.kernels.roof_planes import PlaneRules, find_planes
+from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cimkit.tables._columns import FloatArray, IntArray
+
+POINTS_MAX = 100_000
+"""Of one building. More, or more than `DENSITY_MAX`, are thinned."""
+
+DENSITY_MAX = 40.0
+"""Points per m²; roofs gain nothing from more."""
+
+PLANES_MAX, LINES_MAX = 400, 1200
+"""Of one building; the largest, the longest. A 300 m hall has fewer."""
+
+MARGIN = 0.5
+"""Metres of roof above the highest point on a plane."""
+
+LOW_ROOF = 0.5
+"""Metres: least height of a roof above the ground."""
+
+EPS, EPS_COARSE, COARSE_CUT = 0.05, 0.10, 0.20
+"""Metres: a roof line that passes a vertex so near goes through it; size of corner cuts then."""
+
+NOT_MADE, BOX, STEPPED, ROOFED = 0, 1, 2, 3
+"""Best level that a building reached: none by this kernel, LoD1.2, LoD1.3, LoD2.2."""
+
+CAPPED, COARSE, DEAR, THINNED, FLAT_FIT, NO_PLANE, LOST, CROWDED = 1, 2, 4, 8, 16, 32, 64, 128
+"""What had to be done: bits of `RoofModels.notes`."""
+
+
+class RoofRules(NamedTuple):
+    """Parameters of `model_roofs`.
+
+    Attributes
+    ----------
+    planes, lines, labels : NamedTuple
+        Of the single steps.
+    step : float
+        Least difference of height between two parts at LoD1.3, metres.
+    quantile : float
+        Of a part's points that gives its height at LoD1.3.
+    """
+
+    planes: PlaneRules = PlaneRules()
+    lines: LineRules = LineRules()
+    labels: LabelRules = LabelRules()
+    step: float = 3.0
+    quantile: float = 0.6
+
+
+class SolidStore(NamedTuple):
+    """Solids one after the other; `size` counts vertices, ring vertices, rings and faces."""
+
+    vertices: FloatArray
+    vertex_offsets: IntArray
+    ring_vertex: IntArray
+    ring_offsets: IntArray
+    face_offsets: IntArray
+    solid_offsets: IntArray
+    semantics: NDArray[np.uint8]
+    size: IntArray
+
+
+@helper
+def new_store(n: int) -> SolidStore:
+    """Room for the solids of n buildings, which grows."""
+    return SolidStore(
+        np.empty((32 * n + 32, 3)),
+        np.zeros(n + 1, np.int64),
+        np.empty(128 * n + 128, np.int64),
+        np.zeros(32 * n + 33, np.int64),
+        np.zeros(32 * n + 33, np.int64),
+        np.zeros(n + 1, np.int64),
+        np.empty(32 * n + 32, np.uint8),
+        np.zeros(4, np.int64),
+    )
+
+
+@helper
+def _larger(values: NDArray[np.int64], need: int) -> NDArray[np.int64]:
+    """The array itself, or a copy with room for `need` values."""
+    if need <= len(values):
+        return values
+    out = np.zeros(max(need, 2 * len(values)), values.dtype)
+    out[: len(values)] = values
+    return out
+
+
+@helper
+def append_solid(store: SolidStore, row: int, solid: Solid) -> SolidStore:
+    """Put a solid at the end; rows of the vertices count within all buildings."""
+    v, u, r, f = store.size
+    nv, nu = len(solid.vertices), len(solid.ring_vertex)
+    nr, nf = len(solid.ring_offsets) - 1, len(solid.face_offsets) - 1
+    vertices = store.vertices
+    if v + nv > len(vertices):
+        vertices = np.empty((max(v + nv, 2 * len(vertices)), 3))
+        vertices[:v] = store.vertices[:v]
+    store = SolidStore(
+        vertices,
+        store.vertex_offsets,
+        _larger(store.ring_vertex, u + nu),
+        _larger(store.ring_offsets, r + nr + 1),
+        _larger(store.face_offsets, f + nf + 1),
+        store.solid_offsets,
+        _larger(store.semantics, f + nf),
+        store.size,
+    )
+    store.vertices[v : v + nv] = solid.vertices
+    store.ring_vertex[u : u + nu] = solid.ring_vertex + v
+    store.ring_offsets[r + 1 : r + nr + 1] = solid.ring_offsets[1:] + u
+    store.face_offsets[f + 1 : f + nf + 1] = solid.face_offsets[1:] + r
+    store.semantics[f : f + nf] = solid.semantics
+    store.size[0], store.size[1], store.size[2], store.size[3] = v + nv, u + nu, r + nr, f + nf
+    store.vertex_offsets[row + 1] = v + nv
+    store.solid_offsets[row + 1] = f + nf
+    return store
+
+
+@helper
+def trimmed(store: SolidStore) -> SolidStore:
+    """The store without its spare room."""
+    v, u, r, f = store.size
+    return SolidStore(
+        store.vertices[:v].copy(),
+        store.vertex_offsets,
+        store.ring_vertex[:u].copy(),
+        store.ring_offsets[: r + 1].copy(),
+        store.face_offsets[: f + 1].copy(),
+        store.solid_offsets,
+        store.semantics[:f].copy(),
+        store.size,
+    )
+
+
+class RoofModels(NamedTuple):
+    """Solids of many buildings at three levels, and how they were made.
+
+    Attributes
+    ----------
+    box, stepped, roofed : SolidStore
+        LoD1.2, LoD1.3, LoD2.2 in local metres of each building; without faces where the level
+        was not reached.
+    reached : int8 array, shape (n,)
+        `NOT_MADE`, `BOX`, `STEPPED` or `ROOFED`.
+    notes : int32 array, shape (n,)
+        `CAPPED` and the like.
+    n_planes : int32 array, shape (n,)
+        Planes that were found.
+    """
+
+    box: SolidStore
+    stepped: SolidStore
+    roofed: SolidStore
+    reached: NDArray[np.int8]
+    notes: NDArray[np.int32]
+    n_planes: NDArray[np.int32]
+
+
+@helper
+def local_points(
+    x: FloatArray, y: FloatArray, z: FloatArray, rows: IntArray, x0: int, y0: int, area: float
+) -> tuple[FloatArray, FloatArray, FloatArray, float, bool]:
+    """Points of a building in metres from a corner, sorted, thinned where they are too many.
+
+    Coordinates become whole millimetres before the corner is taken off, so that the same
+    building elsewhere on the map gives the same bits, and one number each, so that sorting
+    needs no index. Returns also the height that z is relative to.
+    """
+    n = len(rows)
+    base = np.inf
+    for i in rows:
+        base = min(base, z[i])
+    z0 = int(np.rint(base * 1000.0))
+    keys = np.empty(n, np.int64)
+    for m in range(n):
+        i = rows[m]
+        ix = min(max(int(np.rint(x[i] * 1000.0)) - x0, 0), 2097151)
+        iy = min(max(int(np.rint(y[i] * 1000.0)) - y0, 0), 2097151)
+        iz = min(int(np.rint(z[i] * 1000.0)) - z0, 1048575)
+        keys[m] = (iy << 41) | (ix << 20) | iz
+    keys.sort()
+    every = max(int(math.ceil(n / POINTS_MAX)), int(n / max(area, 1.0) / DENSITY_MAX), 1)
+    count = (n + every - 1) // every
+    px, py, pz = np.empty(count), np.empty(count), np.empty(count)
+    for m in range(count):
+        key = keys[m * every]
+        px[m] = ((key >> 20) & 2097151) / 1000.0
+        py[m] = (key >> 41) / 1000.0
+        pz[m] = (key & 1048575) / 1000.0
+    return px, py, pz, z0 / 1000.0, every > 1
+
+
+@helper
+def flat_plane(z: FloatArray, tolerance: float) -> tuple[float, int]:
+    """Height that most points keep to within a tolerance, and how many do."""
+    ordered = np.sort(z)
+    best, at, last = 0, 0, 0
+    for first in range(len(ordered)):
+        while last < len(ordered) and ordered[last] <= ordered[first] + 2.0 * tolerance:
+            last += 1
+        if last - first >= best:  # of equal ones the highest
+            best, at = last - first, first
+    return float(ordered[at : at + best].mean()), best
+
+
+@helper
+def cut_cells(
+    ring_xy: FloatArray, ring_offsets: IntArray, lines: FloatArray, eps: float
+) -> tuple[CellComplex, int]:
+    """Partition of a footprint by lines, in a complex that is large enough."""
+    n = len(ring_xy)
+    capacity = 64 + 12 * n + 8 * len(lines)
+    while True:
+        cx = new_complex(capacity)
+        status = start_complex(cx, ring_xy, ring_offsets)
+        if status == COMPLEX_OK:
+            for m in range(len(lines)):
+                status = insert_segment(
+                    cx, lines[m, 0], lines[m, 1], lines[m, 2], lines[m, 3], n + m, eps, True
+                )
+                if status != COMPLEX_OK:
+                    break
+        if status != COMPLEX_FULL or capacity > 2_000_000:
+            return cx, status
+        capacity *= 4
+
+
+@helper
+def iso_lines(
+    cx: CellComplex, label: NDArray[np.int32], planes: FloatArray, height: float
+) -> FloatArray:
+    """Lines at one height on the planes that rise above it, across the cells where they do."""
+    lines = np.empty((len(planes), 5))
+    count = 0
+    for p in range(len(planes)):
+        slope = math.hypot(planes[p, 0], planes[p, 1])
+        if slope < 1e-6:
+            continue
+        a, b = planes[p, 0] / slope, planes[p, 1] / slope
+        c = (planes[p, 2] - height) / slope
+        low, high = np.inf, -np.inf
+        for cell in range(cx.size[2]):
+            if label[cell] != p or height_range(cx, cell, planes[p])[1] <= height:
+                continue
+            start = cx.first[cell]
+            h = start
+            while True:
+                v = cx.origin[h]
+                along = -b * cx.xy[v, 0] + a * cx.xy[v, 1]
+                low, high = min(low, along), max(high, along)
+                h = cx.following[h]
+                if h == start:
+                    break
+        if high > low:
+            lines[count, 0], lines[count, 1] = -a * c - b * low, -b * c + a * low
+            lines[count, 2], lines[count, 3] = -a * c - b * high, -b * c + a * high
+            lines[count, 4] = high - low
+            count += 1
+    return lines[:count].copy()
+
+
+@helper
+def highest_cell(cx: CellComplex, label: NDArray[np.int32], planes: FloatArray) -> float:
+    """Highest point of a labelled partition."""
+    top = -np.inf
+    for c in range(cx.size[2]):
+        if label[c] >= 0:
+            top = max(top, height_range(cx, c, planes[label[c]])[1])
+    return top
+
+
+@helper
+def keep_within(
+    cx: CellComplex,
+    label: NDArray[np.int32],
+    cost: FloatArray,
+    planes: FloatArray,
+    low: float,
+    high: float,
+) -> bool:
+    """Give cells beyond the limits their cheapest plane within; whether all have one."""
+    done = True
+    for c in range(cx.size[2]):
+        if label[c] < 0:
+            continue
+        bottom, top = height_range(cx, c, planes[label[c]])
+        if top <= high and bottom >= low:
+            continue
+        best, chosen = np.inf, -1
+        for p in range(len(planes)):
+            bottom, top = height_range(cx, c, planes[p])
+            if top <= high and bottom >= low and cost[c, p] < best:
+                best, chosen = cost[c, p], p
+        if chosen >= 0:
+            label[c] = chosen
+        else:
+            done = False
+    return done
+
+
+@helper
+def with_plane(planes: FloatArray, height: float) -> FloatArray:
+    """Planes and one more, horizontal."""
+    out = np.zeros((len(planes) + 1, 3))
+    out[:-1] = planes
+    out[-1, 2] = height
+    return out
+
+
+class Labelled(NamedTuple):
+    """A partition whose cells have planes."""
+
+    cx: CellComplex
+    label: NDArray[np.int32]
+    planes: FloatArray
+    area: FloatArray
+    cell_of_point: NDArray[np.int32]
+    capped: bool
+    status: int
+
+
+@helper
+def label_roof(
+    ring_xy: FloatArray,
+    ring_offsets: IntArray,
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    owner: NDArray[np.int32],
+    planes: FloatArray,
+    lines: FloatArray,
+    density: float,
+    z_ground: float,
+    eps: float,
+    dear: float,
+    rules: LabelRules,
+) -> Labelled:
+    """Partition and label one roof within its limits of height."""
+    low, high = height_limits(z, owner, len(planes))
+    top = high.max() + MARGIN
+    floor = z_ground + LOW_ROOF
+    capped = False
+    while True:
+        cx, status = cut_cells(ring_xy, ring_offsets, lines, eps)
+        area = cell_areas(cx)
+        cell_of_point = locate_points(cx, x, y)
+        cost = cell_costs(cx, area, x, y, z, cell_of_point, planes, low, high, density, rules)
+        label = label_cells(cx, cost, dear * rules.border, dear * rules.region)
+        if status != COMPLEX_OK:
+            return Labelled(cx, label, planes, area, cell_of_point, capped, status)
+        if capped or highest_cell(cx, label, planes) <= top + 1e-6:
+            break
+        lines = np.concatenate((lines, iso_lines(cx, label, planes, top)))
+        planes = with_plane(planes, top)
+        low, high = np.append(low, top), np.append(high, top)
+        capped = True
+    if not keep_within(cx, label, cost, planes, floor, top + 1e-6):
+        planes = with_plane(planes, max(floor, min(low.min(), top)))
+        wider = np.zeros((len(cost), len(planes)))
+        wider[:, :-1] = cost
+        keep_within(cx, label, wider, planes, floor, max(top, floor) + 1e-6)
+    return Labelled(cx, label, planes, area, cell_of_point, capped, status)
+
+
+@helper
+def model_one(
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    ring_xy: FloatArray,
+    ring_offsets: IntArray,
+    area: float,
+    z_ground: float,
+    z_roof: float,
+    rules: RoofRules,
+) -> tuple[Solid, Solid, Solid, int, int, int]:
+    """Three solids of one building, the level reached, notes, number of planes."""
+    notes = 0
+    n = len(x)
+    density = max(n, 1) / max(area, 1e-3)
+    no_lines = np.empty((0, 5))
+    flat = np.zeros((1, 3))
+    flat[0, 2] = z_roof
+    cx, status = cut_cells(ring_xy, ring_offsets, no_lines, EPS)
+    everywhere = np.where(cx.inside[: cx.size[2]], 0, -1).astype(np.int32)
+    box = make_solid(cx, everywhere, flat, z_ground, CORNER_CUT)
+    if status != COMPLEX_OK or box.status != 0:
+        return box, box, box, NOT_MADE, LOST, 0
+    if n < 3:
+        return box, box, box, BOX, NO_PLANE, 0
+    planes, owner = find_planes(x, y, z, area, rules.planes)
+    n_planes = len(planes)
+    if n_planes == 0:
+        tolerance = 2.0 * rules.planes.tolerance
+        height, count = flat_plane(z, tolerance)
+        if count < max(3, n // 2) or height < z_ground + LOW_ROOF:
+            return box, box, box, BOX, NO_PLANE, 0
+        notes |= FLAT_FIT
+        planes = with_plane(planes, height)
+        owner = np.where(np.abs(z - height) <= tolerance, 0, -1).astype(np.int32)
+    if n_planes > PLANES_MAX:
+        notes |= CROWDED
+        planes, owner = largest_planes(planes, owner, PLANES_MAX)
+    lines = find_lines(x, y, z, owner, planes, ring_xy, ring_offsets, density, rules.lines)
+    if len(lines) > LINES_MAX:
+        notes |= CROWDED
+        lines = lines[:LINES_MAX]
+    stepped, roofed = box, box
+    reached = BOX
+    for attempt in range(3):
+        eps = EPS if attempt == 0 else EPS_COARSE
+        cut = CORNER_CUT if attempt == 0 else COARSE_CUT
+        dear = 4.0 if attempt == 2 else 1.0
+        roof = label_roof(
+            ring_xy, ring_offsets, x, y, z, owner, planes, lines, density, z_ground, eps, dear,
+            rules.labels,
+        )  # fmt: skip
+        if roof.status != COMPLEX_OK:
+            continue
+        roofed = make_solid(roof.cx, roof.label, roof.planes, z_ground, cut)
+        if reached == BOX:
+            level, heights = step_levels(
+                roof.cx, roof.label, roof.area, roof.planes, z, roof.cell_of_point,
+                rules.step, rules.quantile,
+            )  # fmt: skip
+            for r in range(len(heights)):
+                heights[r, 2] = max(heights[r, 2], z_ground + LOW_ROOF)
+            stepped = make_solid(roof.cx, level, heights, z_ground, cut)
+            if stepped.status == 0:
+                reached = STEPPED
+        if roofed.status == 0:
+            notes |= CAPPED if roof.capped else 0
+            notes |= COARSE if attempt > 0 else 0
+            notes |= DEAR if attempt > 1 else 0
+            if reached == BOX:
+                stepped = box
+            return box, stepped, roofed, ROOFED, notes, n_planes
+    return box, stepped, roofed, reached, notes | COARSE | DEAR, n_planes
+
+
+@helper
+def largest_planes(
+    planes: FloatArray, owner: NDArray[np.int32], most: int
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """The planes with the most points, in their order; points of the others belong to none."""
+    count = np.zeros(len(planes), np.int64)
+    for p in owner:
+        if p >= 0:
+            count[p] += 1
+    chosen = np.sort(np.argsort(-count, kind="mergesort")[:most])
+    number = np.full(len(planes), -1, np.int32)
+    for m in range(len(chosen)):
+        number[chosen[m]] = m
+    left = np.empty((len(chosen), 3))
+    for m in range(len(chosen)):
+        left[m] = planes[chosen[m]]
+    out = np.full(len(owner), -1, np.int32)
+    for i in range(len(owner)):
+        if owner[i] >= 0:
+            out[i] = number[owner[i]]
+    return left, out
+
+
+@kernel
+def model_roofs(
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    rows: IntArray,
+    borders: IntArray,
+    ring_mm: IntArray,
+    ring_offsets: IntArray,
+    polygon_offsets: IntArray,
+    area: FloatArray,
+    z_ground: FloatArray,
+    z_roof: FloatArray,
+    rules: RoofRules,
+) -> RoofModels:
+    """Make solids of many buildings at LoD1.2, LoD1.3 and LoD2.2.
+
+    Parameters
+    ----------
+    x, y, z : float64 array, shape (n_points,)
+        Metres.
+    rows : int64 array
+        Rows of the roof points, building by building.
+    borders : int64 array, shape (n + 1,)
+        Borders of the buildings in `rows`.
+    ring_mm : int64 array, shape (n_vertices, 2)
+        Outlines in whole millimetres.
+    ring_offsets, polygon_offsets : int64 array
+        As in `cimkit.tables.Footprints`.
+    area, z_ground, z_roof : float64 array, shape (n,)
+        m² of the footprint; metres of the floor and of the roof at LoD1.2.
+    rules : RoofRules
+
+    Returns
+    -------
+    RoofModels
+        Vertices relative to the south-west corner of each building's footprint.
+    """
+    n = len(area)
+    box, stepped, roofed = new_store(n), new_store(n), new_store(n)
+    reached = np.zeros(n, np.int8)
+    notes = np.zeros(n, np.int32)
+    n_planes = np.zeros(n, np.int32)
+    for b in range(n):
+        first, last = polygon_offsets[b], polygon_offsets[b + 1]
+        start = ring_offsets[first]
+        ring = ring_mm[start : ring_offsets[last]]
+        x0, y0 = ring[:, 0].min(), ring[:, 1].min()
+        ring_xy = np.empty((len(ring), 2))
+        for i in range(len(ring)):
+            ring_xy[i, 0] = (ring[i, 0] - x0) / 1000.0
+            ring_xy[i, 1] = (ring[i, 1] - y0) / 1000.0
+        px, py, pz, z0, thinned = local_points(
+            x, y, z, rows[borders[b] : borders[b + 1]], x0, y0, area[b]
+        )
+        if len(px) == 0:
+            z0 = 0.0
+        one, two, three, reached[b], notes[b], n_planes[b] = model_one(
+            px, py, pz, ring_xy, ring_offsets[first : last + 1] - start, area[b],
+            z_ground[b] - z0, z_roof[b] - z0, rules,
+        )  # fmt: skip
+        notes[b] |= THINNED if thinned else 0
+        box = append_solid(box, b, one)
+        stepped = append_solid(stepped, b, two)
+        roofed = append_solid(roofed, b, three)
+        for store in (box, stepped, roofed):
+            for v in range(store.vertex_offsets[b], store.vertex_offsets[b + 1]):
+                store.vertices[v, 2] += z0
+    return RoofModels(
+        trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes
+    )
