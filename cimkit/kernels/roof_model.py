@@ -67,8 +67,8 @@ LOW_ROOF = 0.5
 EPS, EPS_COARSE, COARSE_CUT = 0.05, 0.10, 0.20
 """Metres: a roof line that passes a vertex so near goes through it; size of corner cuts then."""
 
-NOT_MADE, BOX, STEPPED, ROOFED = 0, 1, 2, 3
-"""Best level that a building reached: none by this kernel, LoD1.2, LoD1.3, LoD2.2."""
+BOX, STEPPED, ROOFED = 1, 2, 4
+"""Levels that a building reached, as bits: LoD1.2, LoD1.3, LoD2.2."""
 
 CAPPED, COARSE, DEAR, THINNED, FLAT_FIT, NO_PLANE, LOST, CROWDED = 1, 2, 4, 8, 16, 32, 64, 128
 """What had to be done: bits of `RoofModels.notes`."""
@@ -188,7 +188,7 @@ class RoofModels(NamedTuple):
         LoD1.2, LoD1.3, LoD2.2 in local metres of each building; without faces where the level
         was not reached.
     reached : int8 array, shape (n,)
-        `NOT_MADE`, `BOX`, `STEPPED` or `ROOFED`.
+        Bits `BOX`, `STEPPED` and `ROOFED`.
     notes : int32 array, shape (n,)
         `CAPPED` and the like.
     n_planes : int32 array, shape (n,)
@@ -429,19 +429,21 @@ def model_one(
     flat = np.zeros((1, 3))
     flat[0, 2] = z_roof
     cx, status = cut_cells(ring_xy, ring_offsets, no_lines, EPS)
+    if status != COMPLEX_OK:
+        return no_solid(), no_solid(), no_solid(), 0, LOST, 0
     everywhere = np.where(cx.inside[: cx.size[2]], 0, -1).astype(np.int32)
     box = make_solid(cx, everywhere, flat, z_ground, CORNER_CUT)
-    if status != COMPLEX_OK or box.status != 0:
-        return box, box, box, NOT_MADE, LOST, 0
+    if box.status != 0:
+        return no_solid(), no_solid(), no_solid(), 0, LOST, 0
     if n < 3:
-        return box, box, box, BOX, NO_PLANE, 0
+        return box, no_solid(), no_solid(), BOX, NO_PLANE, 0
     planes, owner = find_planes(x, y, z, area, rules.planes)
     n_planes = len(planes)
     if n_planes == 0:
         tolerance = 2.0 * rules.planes.tolerance
         height, count = flat_plane(z, tolerance)
         if count < max(3, n // 2) or height < z_ground + LOW_ROOF:
-            return box, box, box, BOX, NO_PLANE, 0
+            return box, no_solid(), no_solid(), BOX, NO_PLANE, 0
         notes |= FLAT_FIT
         planes = with_plane(planes, height)
         owner = np.where(np.abs(z - height) <= tolerance, 0, -1).astype(np.int32)
@@ -452,7 +454,7 @@ def model_one(
     if len(lines) > LINES_MAX:
         notes |= CROWDED
         lines = lines[:LINES_MAX]
-    stepped, roofed = box, box
+    stepped = no_solid()
     reached = BOX
     for attempt in range(3):
         eps = EPS if attempt == 0 else EPS_COARSE
@@ -464,7 +466,6 @@ def model_one(
         )  # fmt: skip
         if roof.status != COMPLEX_OK:
             continue
-        roofed = make_solid(roof.cx, roof.label, roof.planes, z_ground, cut)
         if reached == BOX:
             level, heights = step_levels(
                 roof.cx, roof.label, roof.area, roof.planes, z, roof.cell_of_point,
@@ -472,17 +473,32 @@ def model_one(
             )  # fmt: skip
             for r in range(len(heights)):
                 heights[r, 2] = max(heights[r, 2], z_ground + LOW_ROOF)
-            stepped = make_solid(roof.cx, level, heights, z_ground, cut)
-            if stepped.status == 0:
-                reached = STEPPED
+            solid = make_solid(roof.cx, level, heights, z_ground, cut)
+            if solid.status == 0:
+                stepped = solid
+                reached |= STEPPED
+        roofed = make_solid(roof.cx, roof.label, roof.planes, z_ground, cut)
         if roofed.status == 0:
             notes |= CAPPED if roof.capped else 0
             notes |= COARSE if attempt > 0 else 0
             notes |= DEAR if attempt > 1 else 0
-            if reached == BOX:
-                stepped = box
-            return box, stepped, roofed, ROOFED, notes, n_planes
-    return box, stepped, roofed, reached, notes | COARSE | DEAR, n_planes
+            return box, stepped, roofed, reached | ROOFED, notes, n_planes
+    return box, stepped, no_solid(), reached, notes | COARSE | DEAR, n_planes
+
+
+@helper
+def no_solid() -> Solid:
+    """A solid without faces, for a level that was not reached."""
+    return Solid(
+        np.empty((0, 3), np.float64),
+        np.empty(0, np.int64),
+        np.zeros(1, np.int64),
+        np.zeros(1, np.int64),
+        np.empty(0, np.uint8),
+        np.empty(0, np.int32),
+        0,
+        0.0,
+    )
 
 
 @helper

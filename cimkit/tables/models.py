@@ -1,4 +1,4 @@
-"""Solids of buildings at one level of detail."""
+"""Solids of buildings, at one or more levels of detail."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cimkit.tables._columns import (
     IntArray,
     TextArray,
     describe,
-    identifiers,
     integers,
     offsets,
     ragged_index,
+    texts,
 )
 
 if TYPE_CHECKING:
@@ -30,22 +30,22 @@ SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Models:
-    """White models (白模): one closed, outward solid for each building.
+    """White models (白模): a closed, outward solid for each building and level of detail.
 
-    Ragged on three floors: a building has faces, a face has rings (the first is its outline,
+    Ragged on three floors: a solid has faces, a face has rings (the first is its outline,
     the others are holes), a ring has vertices. Rings are open; seen from outside, outlines run
-    counter-clockwise and holes clockwise. Faces of one building share vertices by index.
+    counter-clockwise and holes clockwise. Faces of one solid share vertices by index.
 
     Parameters
     ----------
     building_id : text array, shape (n,)
-        Unique.
-    lod : str
-        ``"1.2"``, ``"1.3"`` or ``"2.2"``.
+        No two solids have the same building and level.
+    lod : text array, shape (n,), or str
+        ``"1.2"``, ``"1.3"`` or ``"2.2"`` of each solid, or of all.
     vertices : float64 array, shape (n_vertices, 3)
-        East, north, up in metres, multiples of 1 mm.
+        East, north, up in metres, multiples of 0.1 mm.
     vertex_offsets : int64 array, shape (n + 1,)
-        Borders of the buildings in `vertices`.
+        Borders of the solids in `vertices`.
     ring_vertex : int64 array
         Rows of `vertices`, ring by ring.
     ring_offsets : int64 array, shape (n_rings + 1,)
@@ -53,7 +53,7 @@ class Models:
     face_offsets : int64 array, shape (n_faces + 1,)
         Borders of the faces among the rings.
     solid_offsets : int64 array, shape (n + 1,)
-        Borders of the buildings among the faces.
+        Borders of the solids among the faces.
     semantics : uint8 array, shape (n_faces,)
         `GROUND_SURFACE`, `WALL_SURFACE` or `ROOF_SURFACE`.
     crs : str
@@ -61,7 +61,7 @@ class Models:
     """
 
     building_id: TextArray
-    lod: str
+    lod: TextArray
     vertices: FloatArray
     vertex_offsets: IntArray
     ring_vertex: IntArray
@@ -73,8 +73,15 @@ class Models:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "building_id", identifiers("building_id", self.building_id))
+        put(self, "building_id", texts("building_id", self.building_id))
         n = len(self.building_id)
+        lod = [self.lod] * n if isinstance(self.lod, str) else self.lod
+        put(self, "lod", texts("lod", lod, n))
+        seen: set[tuple[str, str]] = set()
+        for pair in zip(self.building_id.tolist(), self.lod.tolist(), strict=True):
+            if pair in seen or not pair[0]:
+                raise TableError(f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id")
+            seen.add(pair)
         vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
         if not np.isfinite(vertices).all():
             raise TableError("Models: a vertex is not finite")
@@ -111,7 +118,7 @@ class Models:
 
     @property
     def solid_of_face(self) -> IntArray:
-        """Building of each face, shape (n_faces,)."""
+        """Solid of each face, shape (n_faces,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.solid_offsets))
 
     @property
@@ -127,7 +134,7 @@ class Models:
         ]
 
     def take(self, rows: IntArray) -> Self:
-        """The buildings chosen by index, in that order."""
+        """The solids chosen by index, in that order."""
         rows = np.arange(len(self))[rows]
         face, solid_ends = ragged_index(self.solid_offsets, rows)
         ring, face_ends = ragged_index(self.face_offsets, face)
@@ -140,7 +147,7 @@ class Models:
         shift = vertex_ends[:-1] - self.vertex_offsets[rows]
         return type(self)(
             self.building_id[rows],
-            self.lod,
+            self.lod[rows],
             self.vertices[vertex],
             vertex_ends,
             self.ring_vertex[used] + shift[building_of_used],
@@ -151,13 +158,34 @@ class Models:
             self.crs,
         )
 
+    def at(self, lod: str) -> Self:
+        """The solids of one level of detail, in their order.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> import cimkit
+        >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 9, 9)])
+        >>> _, models, _ = cimkit.reconstruct(footprints)
+        >>> len(models.at("1.2")), len(models.at("2.2"))
+        (1, 0)
+        """
+        return self.take(np.flatnonzero(self.lod == lod))
+
+    def best(self) -> Self:
+        """Each building once, with its highest level of detail, in the order of first rows."""
+        chosen: dict[str, int] = {}
+        lods = self.lod.tolist()
+        for row, name in enumerate(self.building_id.tolist()):
+            if lods[row] > lods[chosen.setdefault(name, row)]:
+                chosen[name] = row
+        return self.take(np.array(list(chosen.values()), dtype=np.int64))
+
     @classmethod
     def concatenate(cls, parts: list[Models]) -> Models:
-        """Tables of the same LoD, one after the other."""
+        """Tables one after the other."""
         if not parts:
             raise TableError("Models: nothing to concatenate")
-        if len({part.lod for part in parts}) > 1:
-            raise TableError("Models: cannot mix levels of detail")
 
         def joined(name: str) -> IntArray:
             starts = np.cumsum([0] + [getattr(part, name)[-1] for part in parts[:-1]])
@@ -167,7 +195,7 @@ class Models:
         starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
         return cls(
             np.concatenate([part.building_id for part in parts]),
-            parts[0].lod,
+            np.concatenate([part.lod for part in parts]),
             np.concatenate([part.vertices for part in parts]),
             joined("vertex_offsets"),
             np.concatenate([p.ring_vertex + s for p, s in zip(parts, starts, strict=True)]),
@@ -198,7 +226,7 @@ class Models:
         return triangulate_faces(self)
 
     def to_trimesh(self, row: int) -> trimesh.Trimesh:
-        """One building as a trimesh, triangulated, in its own coordinates."""
+        """One solid as a trimesh, triangulated, in its own coordinates."""
         import trimesh
 
         one = self.take(np.array([row]))

@@ -17,8 +17,8 @@ import pyproj
 from cimkit.tables import Buildings, Models
 from cimkit.tables.models import ROOF_SURFACE, SURFACE_NAMES
 
-SCALE = 0.001
-"""Metres: model coordinates are whole millimetres."""
+SCALE = 0.0001
+"""Metres: roofs lie on their planes to 0.1 mm, which validators want (0.001 m is too coarse)."""
 
 _OPENGIS = "https://www.opengis.net/def/crs"
 
@@ -51,15 +51,15 @@ IntXYZ = tuple[int, int, int]
 
 
 def cityjson_features(
-    buildings: Buildings, models: Sequence[Models], base: IntXYZ
+    buildings: Buildings, models: Models, base: IntXYZ
 ) -> Iterator[bytes]:
-    """One line for each building: LoD0 and the solids of all levels of detail.
+    """One line for each building: LoD0 and its solids of all levels of detail.
 
     Parameters
     ----------
     buildings : Buildings
-    models : sequence of Models
-        Each in the order of `buildings`.
+    models : Models
+        In the order of `buildings`; solids of one building follow each other.
     base : tuple of int
         From `cityjson_header`.
 

@@ -113,7 +113,7 @@ def load_terrain_window(
 def save_models(path: str | Path, models: Models) -> None:
     """Keep the models of one block, without their identifiers."""
     arrays = {name: getattr(models, name) for name in _MODEL_ARRAYS}
-    np.savez(path, lod=np.array(models.lod), **arrays)
+    np.savez(path, lod=models.lod.astype("U3"), **arrays)
 
 
 def load_stored(
@@ -132,7 +132,7 @@ def load_stored(
     for path, building_id, rows in parts:
         with np.load(path) as arrays:
             columns = {name: arrays[name] for name in _MODEL_ARRAYS}
-            taken.append(Models(building_id, str(arrays["lod"]), crs=crs, **columns).take(rows))
+            taken.append(Models(building_id, arrays["lod"], crs=crs, **columns).take(rows))
     return Models.concatenate(taken).take(order)
 
 
