@@ -630,7 +630,7 @@ def insert_segment(
     int
         COMPLEX_OK or COMPLEX_FULL.
     """
-    x0, y0, x1, y1, crosses = _clip(cx, x0, y0, x1, y1)
+    x0, y0, x1, y1, crosses = _clip(cx, float(x0), float(y0), float(x1), float(y1))
     length = np.hypot(x1 - x0, y1 - y0)
     if not crosses or length < CLEARANCE:
         return COMPLEX_OK
