@@ -202,8 +202,8 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         rules=task.rules,
     )
     buildings = buildings.replace(code=task.code)
-    save_models(f"{part}/{MODELS}", models)
-    sizes = save_lines(f"{part}/{LINES}", cityjson_features(buildings, [models], task.base))
+    save_models(f"{part}/{MODELS}", models.best())
+    sizes = save_lines(f"{part}/{LINES}", cityjson_features(buildings, models, task.base))
     return BlockResult(buildings, issues, sizes, n_repeated)
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pyproj
 
+from cimkit.errors import TableError
 from cimkit.tables import Buildings, Models
-from cimkit.tables.models import ROOF_SURFACE, SURFACE_NAMES
+from cimkit.tables.models import GROUND_SURFACE, SURFACE_NAMES
 
 SCALE = 0.0001
 """Metres: roofs lie on their planes to 0.1 mm, which validators want (0.001 m is too coarse)."""
@@ -70,11 +71,16 @@ def cityjson_features(
     """
     names = [field.name for field in fields(buildings) if field.name != "building_id"]
     columns = {name: getattr(buildings, name).tolist() for name in names}
+    solids = models.building_id.tolist()
+    start = 0
     for row, name in enumerate(buildings.building_id.tolist()):
+        last = start
+        while last < len(solids) and solids[last] == name:
+            last += 1
         vertices: list[list[int]] = []
-        geometry = [
-            part for model in models for part in _geometries(model, row, base, vertices)
-        ]
+        geometry = [_footprint(models, start, base, vertices)] if last > start else []
+        geometry += [_solid(models, solid, base, vertices) for solid in range(start, last)]
+        start = last
         attributes = {key: _value(column[row]) for key, column in columns.items()}
         thing = {"type": "Building", "attributes": attributes, "geometry": geometry}
         yield _line(
@@ -85,6 +91,8 @@ def cityjson_features(
                 "vertices": vertices,
             }
         )
+    if start < len(solids):
+        raise TableError(f"CityJSON: the model of {solids[start]!r} is not in the buildings' order")
 
 
 def reference_system(crs: str) -> str:
@@ -107,39 +115,55 @@ def reference_system(crs: str) -> str:
     return found.to_string()
 
 
-def _geometries(
+def _solid(
     models: Models, row: int, base: IntXYZ, vertices: list[list[int]]
-) -> list[dict[str, Any]]:
-    """The solid of one building, before it LoD0 where it is the first; adds its vertices."""
+) -> dict[str, Any]:
+    """One solid; its vertices are added to those of the building."""
     first, last = models.vertex_offsets[row], models.vertex_offsets[row + 1]
-    shift = len(vertices) - first
+    shift = len(vertices) - int(first)
     whole = np.rint((models.vertices[first:last] - base) / SCALE).astype(np.int64)
-    faces = range(models.solid_offsets[row], models.solid_offsets[row + 1])
-    boundaries = [
-        [
-            (
-                models.ring_vertex[models.ring_offsets[r] : models.ring_offsets[r + 1]] + shift
-            ).tolist()
-            for r in range(models.face_offsets[face], models.face_offsets[face + 1])
-        ]
-        for face in faces
-    ]
-    semantics = models.semantics[faces.start : faces.stop].tolist()
-    roofs = [
-        part for part, kind in zip(boundaries, semantics, strict=True) if kind == ROOF_SURFACE
-    ]
-    lowest = [] if vertices else [{"type": "MultiSurface", "lod": "0", "boundaries": roofs}]
     vertices += whole.tolist()
-    solid = {
+    faces = range(models.solid_offsets[row], models.solid_offsets[row + 1])
+    semantics = models.semantics[faces.start : faces.stop].tolist()
+    return {
         "type": "Solid",
-        "lod": models.lod,
-        "boundaries": [boundaries],
+        "lod": str(models.lod[row]),
+        "boundaries": [[_rings(models, face, shift) for face in faces]],
         "semantics": {
             "surfaces": [{"type": name} for name in SURFACE_NAMES],
             "values": [semantics],
         },
     }
-    return [*lowest, solid]
+
+
+def _footprint(
+    models: Models, row: int, base: IntXYZ, vertices: list[list[int]]
+) -> dict[str, Any]:
+    """LoD0: the ground faces of a solid, turned over and raised to its highest point."""
+    first, last = models.vertex_offsets[row], models.vertex_offsets[row + 1]
+    faces = np.arange(models.solid_offsets[row], models.solid_offsets[row + 1])
+    faces = faces[models.semantics[faces] == GROUND_SURFACE]
+    whole = np.rint((models.vertices[first:last] - base) / SCALE).astype(np.int64)
+    top = int(whole[:, 2].max())
+    place: dict[int, int] = {}
+    boundaries = []
+    for face in faces.tolist():
+        rings = [ring[::-1] for ring in _rings(models, face, -int(first))]
+        for vertex in (v for ring in rings for v in ring):
+            if vertex not in place:
+                place[vertex] = len(vertices)
+                vertices.append([*whole[vertex, :2].tolist(), top])
+        boundaries.append([[place[v] for v in ring] for ring in rings])
+    return {"type": "MultiSurface", "lod": "0", "boundaries": boundaries}
+
+
+def _rings(models: Models, face: int, shift: int) -> list[list[int]]:
+    """Vertices of each ring of a face, by their place among those of the building."""
+    offsets = models.ring_offsets[models.face_offsets[face] : models.face_offsets[face + 1] + 1]
+    return [
+        (models.ring_vertex[first:last] + shift).tolist()
+        for first, last in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    ]
 
 
 def _value(value: Any) -> Any:

@@ -1,12 +1,114 @@
-"""One closed, outward solid from a footprint and two heights."""
+"""Closed, outward solids: prisms, and roofs from points."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, SolidStore, model_roofs
 from cimkit.tables import Footprints, Models
-from cimkit.tables._columns import ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
+
+
+class RoofSolids(NamedTuple):
+    """Solids of buildings at all levels, and how they were made.
+
+    Attributes
+    ----------
+    models : Models
+        LoD1.2 of each building, LoD1.3 and LoD2.2 of those that reached it; building by
+        building.
+    notes : int32 array, shape (n,)
+        Bits `CAPPED` and the like of `cimkit.kernels.roof_model`.
+    n_planes : int32 array, shape (n,)
+        Roof planes found in the points.
+    """
+
+    models: Models
+    notes: IntArray
+    n_planes: IntArray
+
+
+def make_solids(
+    footprints: Footprints,
+    xyz: tuple[FloatArray, FloatArray, FloatArray],
+    rows: IntArray,
+    borders: IntArray,
+    z_ground: FloatArray,
+    z_roof: FloatArray,
+    rules: RoofRules,
+) -> RoofSolids:
+    """Make the solids of buildings from their roof points.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        Coordinates in whole millimetres, rings that do not touch.
+    xyz : tuple of three float64 arrays, shape (n_points,)
+    rows : int64 array
+        Rows of the roof points, building by building.
+    borders : int64 array, shape (n + 1,)
+        Borders of the buildings in `rows`.
+    z_ground, z_roof : float64 array, shape (n,)
+        Metres; the roof is that of LoD1.2.
+    rules : RoofRules
+
+    Returns
+    -------
+    RoofSolids
+        A building whose outline cannot be partitioned has the prism of `extrude` at LoD1.2.
+    """
+    ring_mm = np.rint(footprints.xy * 1000.0).astype(np.int64)
+    found = model_roofs(
+        *xyz,
+        rows,
+        borders,
+        ring_mm,
+        footprints.ring_offsets,
+        footprints.polygon_offsets,
+        footprints.area,
+        z_ground,
+        z_roof,
+        rules,
+    )
+    first = footprints.ring_offsets[footprints.polygon_offsets[:-1]]
+    corner = np.minimum.reduceat(ring_mm, first, axis=0) if len(first) else ring_mm
+    lost = np.flatnonzero(found.reached & BOX == 0)
+    prisms = extrude(footprints.take(lost), z_ground[lost], z_roof[lost])
+    parts, row, level = [prisms], [lost], [np.zeros(len(lost))]
+    for number, (store, bit, lod) in enumerate(
+        ((found.box, BOX, "1.2"), (found.stepped, STEPPED, "1.3"), (found.roofed, ROOFED, "2.2"))
+    ):
+        made = np.flatnonzero(found.reached & bit)
+        parts.append(_models_of(store, footprints, corner, lod).take(made))
+        row.append(made)
+        level.append(np.full(len(made), number))
+    order = np.lexsort((np.concatenate(level), np.concatenate(row)))
+    return RoofSolids(
+        Models.concatenate(parts).take(order), found.notes, found.n_planes
+    )
+
+
+def _models_of(
+    store: SolidStore, footprints: Footprints, corner: IntArray, lod: str
+) -> Models:
+    """Solids of a kernel in the coordinates of the city, whole tenths of a millimetre."""
+    units = np.rint(store.vertices * 10_000.0)
+    units[:, :2] += 10.0 * np.repeat(corner, np.diff(store.vertex_offsets), axis=0)
+    return Models(
+        footprints.building_id,
+        lod,
+        units / 10_000.0,
+        store.vertex_offsets,
+        store.ring_vertex,
+        store.ring_offsets,
+        store.face_offsets,
+        store.solid_offsets,
+        store.semantics,
+        footprints.crs,
+    )
 
 
 def extrude(footprints: Footprints, z_ground: FloatArray, z_roof: FloatArray) -> Models:
