@@ -20,6 +20,7 @@ import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.roof_cover import depth_in_rings, local_rings
+from cimkit.tables.models import ROOF_SURFACE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +35,6 @@ STEEPEST = 0.087
 
 FAR = 1_000_000
 """Millimetres; no difference counts for more, so that the sums of squares fit into 64 bits."""
-
-_ROOF = 2
-"""`cimkit.tables.models.ROOF_SURFACE`."""
 
 
 class Solids(NamedTuple):
@@ -91,7 +89,7 @@ def _roof_faces(solids: Solids, solid: int, x0: int, y0: int) -> _Faces:
     edges, starts = np.empty((high - low, 4)), np.zeros(last - first + 1, np.int64)
     count, used = 0, 0
     for f in range(first, last):
-        if solids.semantics[f] != _ROOF:
+        if solids.semantics[f] != ROOF_SURFACE:
             continue
         nx, ny, nz, mx, my, mz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         box[count, 0] = box[count, 1] = np.inf

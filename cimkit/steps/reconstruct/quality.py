@@ -1,0 +1,297 @@
+"""Quality of the models of each building: fit, coverage, measures, and one verdict."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cimkit.kernels.roof_cover import Cover, cover_roofs
+from cimkit.kernels.roof_residuals import Solids, roof_residuals
+from cimkit.tables import Buildings, Footprints, Models
+from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
+from cimkit.tables.models import ROOF_SURFACE, WALL_SURFACE
+from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, ROOF_TYPES, UNCHECKED, Quality
+from cimkit.tables.surfaces import face_vectors, solid_volumes
+
+NEAR = 0.2
+"""Metres between point and roof that count as a fit: five times the noise of airborne lasers."""
+
+POINTS_MIN = 10
+"""Fewer points say nothing about the fit of a roof."""
+
+SLOPED = 0.1
+"""Rise on 1 m; 5.7 degrees. A flat roof needs a tenth of it to drain."""
+
+SLANTED_SHARE = 0.05
+"""Of the roof area; with less of it sloped a roof is flat, with a skylight or a lift house."""
+
+MAIN_SHARE = 0.1
+"""Of the sloped area; smaller faces are dormers, which have no say on ridge and eave."""
+
+GLASS_PURITY = 0.75
+"""Mean purity of the cells below which pulses pass through the roof; the value of roofer."""
+
+WITHIN_MIN, RMSE_MAX = 0.7, 0.5
+"""A roof fits if this share of its points lies within `NEAR`, or if its RMSE is at most this
+many metres: the first forgives trees and cables, the second a rough roof."""
+
+NODATA_RADIUS_MAX, NODATA_MAX = 1.5, 0.4
+"""A circle of that many metres without a point can hide a dormer; a larger share of empty cells
+is half a roof, or a cloud thinner than 4 points per m²."""
+
+OVERLAP_SHARE_MAX = 0.01
+"""Of the footprint: a wall of 10 m drawn 10 cm off."""
+
+
+def measure_quality(
+    models: Models,
+    footprints: Footprints,
+    xyz: tuple[FloatArray, FloatArray, FloatArray] | None,
+    rows: IntArray,
+    borders: IntArray,
+    *,
+    ground: tuple[IntArray, IntArray] | None = None,
+    lods: tuple[str, ...] = LODS,
+) -> Quality:
+    """Measure the models of all buildings.
+
+    Parameters
+    ----------
+    models : Models
+        At any levels.
+    footprints : Footprints
+        Coordinates in whole millimetres.
+    xyz : tuple of three float64 arrays, shape (n_points,), or None without a cloud
+    rows : int64 array
+        Rows of the roof points, building by building.
+    borders : int64 array, shape (n + 1,)
+        Borders of the buildings in `rows`.
+    ground : tuple of two int64 arrays, optional
+        Rows and borders of the ground points on or near each building.
+    lods : tuple of str
+        Levels that were asked for.
+
+    Returns
+    -------
+    Quality
+        In the order of the footprints. Validity is `UNCHECKED`, party walls and overlaps are
+        NaN and no building passes, until `judge` is asked.
+
+    Notes
+    -----
+    The order of the points plays no part, nor does the place on the map in whole millimetres.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> import cimkit
+    >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 3, 2)], floors=[1])
+    >>> _, models, _ = cimkit.reconstruct(footprints)
+    >>> none = np.empty(0, np.int64)
+    >>> quality = measure_quality(models, footprints, None, none, np.zeros(2, np.int64))
+    >>> quality.volume_lod12, quality.area_wall, quality.roof_type.tolist()
+    (array([18.]), array([30.]), ['no points'])
+    """
+    n = len(footprints)
+    solid_of = _solids_of(models, footprints)
+    points = (np.empty(0), np.empty(0), np.empty(0)) if xyz is None else xyz
+    nothing = np.empty(0, np.int64), np.zeros(n + 1, np.int64)
+    ring_mm = np.rint(footprints.xy * 1000.0).astype(np.int64)
+    outline = ring_mm, footprints.ring_offsets, footprints.polygon_offsets
+    fit = roof_residuals(*points, rows, borders, *outline, _arrays(models), solid_of, NEAR)
+    cover = _unknown_cover(n)
+    if xyz is not None:
+        cover = cover_roofs(*xyz[:2], rows, borders, *(ground or nothing), *outline)
+    enough = fit.count >= POINTS_MIN
+    count = np.where(enough, fit.count, 1)
+    rmse = np.where(enough, np.round(np.sqrt(fit.squares / count) / 1000.0, 3), np.nan)
+    within = np.where(enough, np.round(fit.near / count, 4), np.nan)
+    volumes = np.round(solid_volumes(models), 3)
+    volume = np.where(solid_of >= 0, volumes[solid_of], np.nan) if len(models) else rmse * np.nan
+    roof = _measure_roofs(models, solid_of)
+    has_points = np.diff(borders) > 0
+    validity = np.where(solid_of >= 0, UNCHECKED, NO_SOLID).astype(TEXT)
+    return Quality(
+        footprints.building_id,
+        *rmse.T,
+        *within.T,
+        *volume.T,
+        roof.n_faces,
+        roof.flat,
+        roof.sloped,
+        roof.walls,
+        np.full(n, np.nan),
+        np.full(n, np.nan),
+        roof.ridge,
+        roof.eave,
+        _roof_types(roof, solid_of[:, 2] >= 0, has_points, asked="2.2" in lods),
+        np.round(cover.density, 3),
+        np.round(cover.empty, 4),
+        np.round(cover.radius, 2),
+        has_points & (cover.purity < GLASS_PURITY),
+        *validity.T,
+        np.zeros(n, np.bool_),
+        np.full(n, "", TEXT),
+    )
+
+
+def judge(
+    quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LODS
+) -> Quality:
+    """Say of each building whether its models can be relied on, and if not, why.
+
+    Parameters
+    ----------
+    quality : Quality
+        With validity and overlaps filled in; where they are not, they count for the building.
+    buildings : Buildings
+        In the same order.
+    lods : tuple of str
+        Levels that were asked for.
+
+    Returns
+    -------
+    Quality
+        With `passes` and `fails`.
+
+    Notes
+    -----
+    A building passes if none of these holds (compare `b3_kwaliteitsindicator` of the 3DBAG):
+
+    - ``LOD``: it lacks the solid of one of the levels asked for.
+    - ``INVALID``: one of its solids has an error.
+    - ``RESIDUALS``: at LoD2.2 fewer than `WITHIN_MIN` of its points lie within 0.2 m of the
+      roof, and the RMSE is above `RMSE_MAX`; or there are fewer than `POINTS_MIN` points.
+    - ``NO_DATA``: a circle of more than `NODATA_RADIUS_MAX` in its footprint has no point, or
+      more than `NODATA_MAX` of its cells have none, or its roof is of glass.
+    - ``HEIGHT``: its height is not from points.
+    - ``GROUND``: its ground was not measured.
+    - ``OVERLAP``: more than `OVERLAP_SHARE_MAX` of it lies on other footprints.
+    """
+    solids = {lod: getattr(quality, f"validity_lod{lod.replace('.', '')}") for lod in LODS}
+    lacks = [solids[lod] == NO_SOLID for lod in lods]
+    wrong = [~np.isin(v.astype(object), ["", NO_SOLID, UNCHECKED]) for v in solids.values()]
+    unfit = ~((quality.within_lod22 >= WITHIN_MIN) | (quality.rmse_lod22 <= RMSE_MAX))
+    with np.errstate(invalid="ignore"):
+        failed = {
+            "LOD": np.logical_or.reduce(lacks),
+            "INVALID": np.logical_or.reduce(wrong),
+            "RESIDUALS": unfit & np.full(len(quality), "2.2" in lods),
+            "NO_DATA": (quality.nodata_radius > NODATA_RADIUS_MAX)
+            | (quality.nodata_fraction > NODATA_MAX)
+            | quality.is_glass_roof,
+            "HEIGHT": np.asarray(buildings.height_source != "points"),
+            "GROUND": np.isin(buildings.ground_source.astype(object), ["guess", "none"]),
+            "OVERLAP": quality.area_overlap > OVERLAP_SHARE_MAX * buildings.area,
+        }
+    table = np.column_stack([failed[name] for name in FAILURES])
+    fails = np.full(len(quality), "", TEXT)
+    for name, bad in zip(FAILURES, table.T, strict=True):
+        fails[bad] = np.strings.add(fails[bad], np.array(f",{name}", TEXT))
+    return quality.replace(passes=~table.any(axis=1), fails=np.strings.lstrip(fails, ","))
+
+
+class _Roofs(NamedTuple):
+    """Measures of the best model of each building."""
+
+    n_faces: IntArray
+    flat: FloatArray
+    sloped: FloatArray
+    walls: FloatArray
+    ridge: FloatArray
+    eave: FloatArray
+    step: FloatArray
+
+
+def _solids_of(models: Models, footprints: Footprints) -> IntArray:
+    """Solid of each building at each of `LODS`, -1 for none."""
+    row_of = {name: row for row, name in enumerate(footprints.building_id.tolist())}
+    solid_of = np.full((len(footprints), len(LODS)), -1, dtype=np.int64)
+    building = np.array([row_of.get(i, -1) for i in models.building_id.tolist()], np.int64)
+    for level, lod in enumerate(LODS):
+        chosen = np.flatnonzero((models.lod == lod) & (building >= 0))
+        solid_of[building[chosen], level] = chosen
+    return solid_of
+
+
+def _arrays(models: Models) -> Solids:
+    return Solids(
+        models.vertices,
+        models.ring_vertex,
+        models.ring_offsets,
+        models.face_offsets,
+        models.solid_offsets,
+        models.semantics,
+    )
+
+
+def _unknown_cover(n: int) -> Cover:
+    unknown = np.full(n, np.nan)
+    return Cover(unknown, unknown, unknown, unknown)
+
+
+def _measure_roofs(models: Models, solid_of: IntArray) -> _Roofs:
+    """Areas of the best models; ridge and eave at LoD2.2."""
+    n = len(solid_of)
+    best = solid_of.max(axis=1, initial=-1, where=_is_best(solid_of))
+    building_of = np.full(len(models) + 1, -1, dtype=np.int64)
+    building_of[best[best >= 0]] = np.flatnonzero(best >= 0)
+    building = building_of[models.solid_of_face]
+    vector = face_vectors(models)
+    area = np.linalg.norm(vector, axis=1)
+    is_roof = (models.semantics == ROOF_SURFACE) & (building >= 0)
+    is_sloped = is_roof & (np.hypot(vector[:, 0], vector[:, 1]) > SLOPED * vector[:, 2])
+    is_wall = (models.semantics == WALL_SURFACE) & (building >= 0)
+
+    def total(chosen: BoolArray) -> FloatArray:
+        sums = np.bincount(building[chosen], area[chosen], n)
+        return np.where(best >= 0, np.round(sums, 3), np.nan)
+
+    sloped = total(is_sloped)
+    low, high = _face_range(models)
+    main = is_sloped & (solid_of[building, 2] >= 0)
+    main &= area >= MAIN_SHARE * sloped[building]
+    return _Roofs(
+        np.bincount(building[is_roof], minlength=n),
+        total(is_roof & ~is_sloped),
+        sloped,
+        total(is_wall),
+        _extreme(np.fmax, high[main], building[main], n),
+        _extreme(np.fmin, low[main], building[main], n),
+        _extreme(np.fmax, high[is_roof], building[is_roof], n)
+        - _extreme(np.fmin, low[is_roof], building[is_roof], n),
+    )
+
+
+def _is_best(solid_of: IntArray) -> BoolArray:
+    """The last level of each row that has a solid."""
+    later = np.cumsum((solid_of >= 0)[:, ::-1], axis=1)[:, ::-1]
+    return (solid_of >= 0) & (later == 1)
+
+
+def _face_range(models: Models) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest vertex of each face."""
+    z = models.vertices[models.ring_vertex, 2]
+    first = models.ring_offsets[models.face_offsets[:-1]]
+    if not len(first):
+        return np.empty(0), np.empty(0)
+    return np.minimum.reduceat(z, first), np.maximum.reduceat(z, first)
+
+
+def _extreme(pick: np.ufunc, values: FloatArray, building: IntArray, n: int) -> FloatArray:
+    """Least or greatest value of each building; NaN without any."""
+    result = np.full(n, np.nan)
+    pick.at(result, building, values)
+    return np.round(result, 3)
+
+
+def _roof_types(roof: _Roofs, reached: BoolArray, has_points: BoolArray, *, asked: bool) -> TextArray:
+    """One of `ROOF_TYPES` for each building."""
+    kind = np.full(len(reached), ROOF_TYPES[1] if asked else "", TEXT)
+    slanted = roof.sloped > SLANTED_SHARE * (roof.sloped + roof.flat)
+    kind[reached] = ROOF_TYPES[2]
+    kind[reached & (roof.step > NEAR)] = ROOF_TYPES[3]
+    kind[reached & slanted] = ROOF_TYPES[4]
+    kind[~has_points] = ROOF_TYPES[0]
+    return kind
