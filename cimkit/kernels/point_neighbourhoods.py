@@ -39,11 +39,11 @@ def smallest_eigenvalue(
 
 @kernel
 def _describe(
-    xyz: IntArray, flag: BoolArray, key: IntArray, wanted: IntArray, radius: int
+    xyz: IntArray, flags: BoolArray, key: IntArray, wanted: IntArray, radius: int
 ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     n = len(wanted)
-    count, flagged = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    column = np.zeros(n, np.int64)
+    count, column = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    flagged = np.zeros((n, flags.shape[1]), np.int64)
     rough = np.zeros(n, np.float64)
     for k in range(n):
         i = wanted[k]
@@ -60,7 +60,8 @@ def _describe(
                 if x * x + y * y + z * z > radius * radius:
                     continue
                 count[k] += 1
-                flagged[k] += flag[j]
+                for f in range(flags.shape[1]):
+                    flagged[k, f] += flags[j, f]
                 sx, sy, sz = sx + x, sy + y, sz + z
                 sxx, syy, szz = sxx + x * x, syy + y * y, szz + z * z
                 sxy, sxz, syz = sxy + x * y, sxz + x * z, syz + y * z
@@ -82,7 +83,7 @@ def describe_neighbourhoods(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    flag: BoolArray,
+    flags: BoolArray,
     wanted: IntArray,
     radius: float,
 ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
@@ -92,7 +93,7 @@ def describe_neighbourhoods(
     ----------
     x, y, z : float64 array, shape (n,)
         Metres, taken in whole millimetres.
-    flag : bool array, shape (n,)
+    flags : bool array, shape (n, k)
     wanted : int64 array, shape (m,)
         Rows of the points to look around.
     radius : float
@@ -100,9 +101,10 @@ def describe_neighbourhoods(
 
     Returns
     -------
-    count, column, flagged : int64 array, shape (m,)
-        Points in the sphere, itself included; in the upright cylinder around it; points in the
-        sphere with the flag.
+    count, column : int64 array, shape (m,)
+        Points in the sphere, itself included, and in the upright cylinder around it.
+    flagged : int64 array, shape (m, k)
+        Points in the sphere with each flag.
     rough : float64 array, shape (m,)
         Root mean square distance of these points from their best plane, metres; 0 for three
         points or fewer.
@@ -110,9 +112,9 @@ def describe_neighbourhoods(
     Examples
     --------
     >>> x, y = np.arange(5.0), np.zeros(5)
-    >>> found = describe_neighbourhoods(x, y, y, x > 1, np.array([0, 2]), 1.0)
+    >>> found = describe_neighbourhoods(x, y, y, x[:, None] > 1, np.array([0, 2]), 1.0)
     >>> [column.round(3).tolist() for column in found]
-    [[2, 3], [2, 3], [0, 2], [0.0, 0.0]]
+    [[2, 3], [2, 3], [[0], [2]], [0.0, 0.0]]
     """
     xyz = np.column_stack([np.round(axis * 1000.0).astype(np.int64) for axis in (x, y, z)])
     reach = max(round(radius * 1000.0), 1)
@@ -121,5 +123,5 @@ def describe_neighbourhoods(
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     return _describe(
-        xyz[order], np.asarray(flag, dtype=np.bool_)[order], key[order], place[wanted], reach
+        xyz[order], np.asarray(flags, dtype=np.bool_)[order], key[order], place[wanted], reach
     )

@@ -53,7 +53,7 @@ def warm_up(_: object = None) -> None:
     find_pits(low)
     find_objects(low, 1.0, 3.0, 0.3, 0.3, 2.0)
     compare_neighbours(lift_to_middle(low, low), 0.1, 2.0)
-    describe_neighbourhoods(x, y, z, x > 1, owner, 1.0)
+    describe_neighbourhoods(x, y, z, x[:, None] > [1, 2], owner, 1.0)
     os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
     os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
 

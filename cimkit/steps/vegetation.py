@@ -11,16 +11,18 @@ from cimkit.tables._columns import BoolArray, IntArray
 from cimkit.tables.coerce import as_points
 
 RADIUS = 1.5
-"""Metres. At 1 m and the same loss of roof points 5 % fewer of the others are found."""
+"""Metres. At 1 m a tenth fewer of the plants are found in Delft, at 2 m a hundredth more, but
+eight times as many roof points of a newer scan are lost."""
 
-MULTIPLE_SHARE, ROUGHNESS = 0.7, 0.15
-"""A pulse on a roof comes back once, but at its edges; in a crown it comes back several times,
-from all depths. Both must hold: ridges are rough, and roofs under trees are hit by last echoes.
-"""
+MULTIPLE_SHARE, EARLY_SHARE, ROUGHNESS = 0.7, 0.35, 0.15
+"""Of the points around: at least these shares are of pulses with several returns, and returns
+before the last of these; and metres off their best plane. A pulse on a roof comes back once but
+at its edges, in a crown several times, from all depths. All must hold: ridges are rough, and
+roofs below trees are hit by last returns."""
 
-ALONE, ALONE_ABOVE = 2, 10
-"""A point with at most one other near it, where the cylinder around it holds ten: a bird, a
-cable, an antenna above a roof."""
+ALONE, ALONE_ABOVE = 1, 10
+"""A point without any other near it, where the cylinder around it holds ten: a bird, a cable.
+With one other, 0.1 % of the roof points of Delft are alone, 1 % in a thinner scan."""
 
 
 def is_vegetation(points: Any, wanted: IntArray | None = None) -> BoolArray:
@@ -39,14 +41,14 @@ def is_vegetation(points: Any, wanted: IntArray | None = None) -> BoolArray:
     Returns
     -------
     bool array, shape (m,)
-        Without `number_of_returns` in the cloud only points that float alone are found.
+        Where the cloud does not know its returns only points that float alone are found.
 
     Notes
     -----
-    Points of more than one return make up `MULTIPLE_SHARE` of those within `RADIUS`, and lie
-    `ROUGHNESS` off their best plane. On 75,415 building points inside of the footprints of
-    Delft 1 % are taken for plants, of 1,362 others more than 2 m high 71 %: what is left are
-    facades and what stands on roofs.
+    See `MULTIPLE_SHARE`. Of 76,734 building points on the footprints of Delft 0.8 % are taken
+    for plants, of 1,362 others more than 2 m high 70 %: what is left are facades and what
+    stands on roofs. In two other pieces 0.0 and 0.2 % of 9,532 and 3,421 building points, and
+    45 and 98 % of the others.
 
     Examples
     --------
@@ -55,19 +57,22 @@ def is_vegetation(points: Any, wanted: IntArray | None = None) -> BoolArray:
     >>> roof[:, 2] = 5 + 0.3 * roof[:, 0]
     >>> x, y, z = np.concatenate([crown, roof]).T
     >>> from cimkit.tables import PointCloud
-    >>> returns = np.repeat([3, 1], 600)
-    >>> cloud = PointCloud(x, y, z, 0 * returns, number_of_returns=returns)
+    >>> total = np.repeat([3, 1], 600)
+    >>> number = np.minimum(np.arange(1200) % 3 + 1, total)
+    >>> cloud = PointCloud(x, y, z, 0 * total, "", number, total)
     >>> found = is_vegetation(cloud)
     >>> bool(found[:600].mean() > 0.99), int(found[600:].sum())
     (True, 0)
     """
     cloud = as_points(points)
     rows = np.arange(len(cloud)) if wanted is None else wanted
-    multiple = np.zeros(len(cloud), dtype=np.bool_)
-    if cloud.number_of_returns is not None:
-        multiple = cloud.number_of_returns > 1
-    count, column, n_multiple, rough = describe_neighbourhoods(
-        cloud.x, cloud.y, cloud.z, multiple, rows, RADIUS
+    several = np.zeros((len(cloud), 2), dtype=np.bool_)
+    if cloud.return_number is not None and cloud.number_of_returns is not None:
+        several[:, 0] = cloud.number_of_returns > 1
+        several[:, 1] = cloud.return_number < cloud.number_of_returns
+    count, column, n_several, rough = describe_neighbourhoods(
+        cloud.x, cloud.y, cloud.z, several, rows, RADIUS
     )
-    leafy = (n_multiple >= MULTIPLE_SHARE * count) & (rough >= ROUGHNESS)
+    shares = np.array([MULTIPLE_SHARE, EARLY_SHARE])
+    leafy = (n_several >= shares * count[:, None]).all(axis=1) & (rough >= ROUGHNESS)
     return np.asarray(leafy | ((count <= ALONE) & (column >= ALONE_ABOVE)))
