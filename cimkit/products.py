@@ -285,7 +285,7 @@ def _point_balance(city: Product) -> Balance:
     terrain = sum(decoded.ground_inside for decoded in city.scan.decoded)
     nowhere = "on no footprint" + (", or in a block set aside" if city.made.set_aside else "")
     if city.scan.maybe_roof:
-        nowhere = f"ground that was found, low, of plants, or {nowhere}"
+        nowhere = f"ground that was found, low, of plants, of walls, or {nowhere}"
     parts = {
         "roof points used": used,
         "ground points used": terrain,

@@ -84,13 +84,17 @@ def neighbourhoods_by_pairs(
     gap = xyz[wanted][:, None] - xyz[None]
     beside = (gap[:, :, :2] ** 2).sum(2) <= (radius * 1000) ** 2
     near = (gap**2).sum(2) <= (radius * 1000) ** 2
-    rough = np.array([_rough(xyz[row]) for row in near])
-    return near.sum(1), beside.sum(1), near.astype(int) @ flags.astype(int), rough
+    shape = np.array([_shape(xyz[row]) for row in near])
+    n_flagged = near.astype(int) @ flags.astype(int)
+    return near.sum(1), beside.sum(1), n_flagged, shape[:, 0], shape[:, 1]
 
 
-def _rough(xyz: Any) -> float:
+def _shape(xyz: Any) -> tuple[float, float]:
+    """Distance from the best plane, and the sine of its slope; no plane below three points."""
     off = xyz - xyz.mean(0)
-    return float(np.sqrt(max(np.linalg.eigvalsh(off.T @ off / len(xyz))[0], 0.0)) / 1000)
+    values, vectors = np.linalg.eigh(off.T @ off / len(xyz))
+    rough = float(np.sqrt(max(values[0], 0.0)) / 1000)
+    return rough, float(np.hypot(*vectors[:2, 0])) if len(xyz) > 2 else 0.0
 
 
 def fall_cloth(low: Any, *, rigidness: int = 2, rounds: int = 500) -> Any:

@@ -1,4 +1,4 @@
-"""Places of which it is known which points are ground, made up to be hard for a ground filter."""
+"""Places of which it is known which points are ground, made up to be hard for a filter."""
 
 from __future__ import annotations
 

@@ -37,14 +37,31 @@ def smallest_eigenvalue(
     return mean + 2.0 * p * math.cos(angle + 2.0 * math.pi / 3.0)
 
 
+@helper
+def steepness(
+    value: float, xx: float, yy: float, zz: float, xy: float, xz: float, yz: float
+) -> float:
+    """Sine of the slope of the plane of the smallest eigenvalue: 0 lies flat, 1 stands.
+
+    The squares of the parts of its eigenvector are the diagonal cofactors. 0 where a line or a
+    single place has no plane.
+    """
+    a, b, c = xx - value, yy - value, zz - value
+    east, north, up = b * c - yz * yz, a * c - xz * xz, a * b - xy * xy
+    total = east + north + up
+    if total <= 1e-6 * (a + b + c) ** 2:
+        return 0.0
+    return math.sqrt(min(1.0, max(0.0, (east + north) / total)))
+
+
 @kernel
 def _describe(
     xyz: IntArray, flags: BoolArray, key: IntArray, wanted: IntArray, radius: int
-) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+) -> tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]:
     n = len(wanted)
     count, column = np.zeros(n, np.int64), np.zeros(n, np.int64)
     flagged = np.zeros((n, flags.shape[1]), np.int64)
-    rough = np.zeros(n, np.float64)
+    rough, steep = np.zeros(n, np.float64), np.zeros(n, np.float64)
     for k in range(n):
         i = wanted[k]
         x0, y0, z0 = xyz[i, 0], xyz[i, 1], xyz[i, 2]
@@ -67,16 +84,13 @@ def _describe(
                 sxy, sxz, syz = sxy + x * y, sxz + x * z, syz + y * z
         m = float(count[k])
         mx, my, mz = sx / m, sy / m, sz / m
-        value = smallest_eigenvalue(
-            sxx / m - mx * mx,
-            syy / m - my * my,
-            szz / m - mz * mz,
-            sxy / m - mx * my,
-            sxz / m - mx * mz,
-            syz / m - my * mz,
-        )
+        xx, yy, zz = sxx / m - mx * mx, syy / m - my * my, szz / m - mz * mz
+        xy, xz, yz = sxy / m - mx * my, sxz / m - mx * mz, syz / m - my * mz
+        value = smallest_eigenvalue(xx, yy, zz, xy, xz, yz)
         rough[k] = math.sqrt(max(value, 0.0)) / 1000.0
-    return count, column, flagged, rough
+        if count[k] > 2:
+            steep[k] = steepness(value, xx, yy, zz, xy, xz, yz)
+    return count, column, flagged, rough, steep
 
 
 def describe_neighbourhoods(
@@ -86,7 +100,7 @@ def describe_neighbourhoods(
     flags: BoolArray,
     wanted: IntArray,
     radius: float,
-) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+) -> tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]:
     """What lies within a sphere around some of the points.
 
     Parameters
@@ -108,13 +122,15 @@ def describe_neighbourhoods(
     rough : float64 array, shape (m,)
         Root mean square distance of these points from their best plane, metres; 0 for three
         points or fewer.
+    steep : float64 array, shape (m,)
+        Sine of the slope of this plane: 0 lies flat, 1 stands; 0 where there is none.
 
     Examples
     --------
     >>> x, y = np.arange(5.0), np.zeros(5)
     >>> found = describe_neighbourhoods(x, y, y, x[:, None] > 1, np.array([0, 2]), 1.0)
     >>> [column.round(3).tolist() for column in found]
-    [[2, 3], [2, 3], [[0], [2]], [0.0, 0.0]]
+    [[2, 3], [2, 3], [[0], [2]], [0.0, 0.0], [0.0, 0.0]]
     """
     xyz = np.column_stack([np.round(axis * 1000.0).astype(np.int64) for axis in (x, y, z)])
     reach = max(round(radius * 1000.0), 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.steps.ground_filter import near_ground
-from cimkit.steps.vegetation import is_vegetation
+from cimkit.steps.vegetation import look_around
 from cimkit.tables import PointCloud, Terrain
 from cimkit.tables._columns import BoolArray, ByteArray, IntArray
 from cimkit.tables.pointcloud import BUILDING
@@ -16,7 +16,7 @@ ROOF_HEIGHT_MIN = 2.0
 """Metres above the ground. Lower points of a building are of its walls, of cars and hedges."""
 
 ROOF_POINTS_MIN = 3
-"""A building left with fewer keeps all its points: it is a low shed, or all below a tree."""
+"""A building left with fewer keeps all its points: a low shed, a mast, all below a tree."""
 
 
 class Classes(NamedTuple):
@@ -56,7 +56,7 @@ def classify_points(
     terrain: Terrain | None,
     classes: Classes,
 ) -> tuple[ByteArray, BoolArray]:
-    """Find ground near the terrain, and roofs among what is neither ground nor plant.
+    """Find ground near the terrain, and roofs among what is neither ground, plant nor wall.
 
     Parameters
     ----------
@@ -97,9 +97,10 @@ def classify_points(
 
 
 def _is_roof(cloud: PointCloud, owner: IntArray, terrain: Terrain | None) -> BoolArray:
-    """Points of a building that stand high and are of no plant; all, where few are left."""
+    """Points of a building, high, of no plant and no wall; all, where few are left."""
     mine = np.flatnonzero(owner >= 0)
-    good = ~is_vegetation(cloud, mine)
+    around = look_around(cloud, mine)
+    good = ~(around.is_plant | around.is_wall)
     if terrain is not None:
         above = cloud.z[mine] - terrain.sample(cloud.x[mine], cloud.y[mine])
         good &= ~(above < ROOF_HEIGHT_MIN)  # without terrain there, it is not known

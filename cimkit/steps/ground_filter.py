@@ -211,10 +211,10 @@ def find_ground(
 
 def filter_issues(found: FoundGround, window: float, n_files: int, n_all: int) -> list[Issue]:
     """What to say of ground that was found."""
-    which = "" if n_files == n_all else f"{n_files:,} of {n_all:,} files of "
+    which = "the cloud states" if n_files == n_all else f"{n_files:,} of {n_all:,} clouds state"
     message = (
-        f"{which}the cloud states no ground: it was found by a filter, in {found.share:.0%} of "
-        "the cells with points outside of footprints"
+        f"{which} no ground: it was found by a filter, in {found.share:.0%} of the cells with "
+        "points outside of footprints"
     ).replace("%", " %")
     issues = [Issue("INFO", "GROUND_FILTERED", "points", "", message)]
     if found.is_doubtful:

@@ -1,8 +1,8 @@
-"""Trees over and beside roofs, told from roofs by their returns and their roughness."""
+"""Trees and walls told from roofs, by their returns, their roughness and their slope."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,24 @@ roofs below trees are hit by last returns."""
 ALONE, ALONE_ABOVE = 1, 10
 """A point without any other near it, where the cylinder around it holds ten: a bird, a cable.
 With one other, 0.1 % of the roof points of Delft are alone, 1 % in a thinner scan."""
+
+
+WALL_SINE, WALL_POINTS = 0.97, 5
+"""Sine of the steepest roof, 76 degrees, and fewest points to judge by. Matched images see
+walls as well as roofs: without this the 60 % quantile of their points lies up to 33 m off that
+of the roofs in a sample city, with it 0.5 m."""
+
+
+class Surroundings(NamedTuple):
+    """What points are by those around them.
+
+    Attributes
+    ----------
+    is_plant, is_wall : bool array, shape (m,)
+    """
+
+    is_plant: BoolArray
+    is_wall: BoolArray
 
 
 def is_vegetation(points: Any, wanted: IntArray | None = None) -> BoolArray:
@@ -64,15 +82,21 @@ def is_vegetation(points: Any, wanted: IntArray | None = None) -> BoolArray:
     >>> bool(found[:600].mean() > 0.99), int(found[600:].sum())
     (True, 0)
     """
+    return look_around(points, wanted).is_plant
+
+
+def look_around(points: Any, wanted: IntArray | None = None) -> Surroundings:
+    """Which points are of plants, and which of walls (墙面); arguments as `is_vegetation`."""
     cloud = as_points(points)
     rows = np.arange(len(cloud)) if wanted is None else wanted
     several = np.zeros((len(cloud), 2), dtype=np.bool_)
     if cloud.return_number is not None and cloud.number_of_returns is not None:
         several[:, 0] = cloud.number_of_returns > 1
         several[:, 1] = cloud.return_number < cloud.number_of_returns
-    count, column, n_several, rough = describe_neighbourhoods(
+    count, column, n_several, rough, steep = describe_neighbourhoods(
         cloud.x, cloud.y, cloud.z, several, rows, RADIUS
     )
     shares = np.array([MULTIPLE_SHARE, EARLY_SHARE])
     leafy = (n_several >= shares * count[:, None]).all(axis=1) & (rough >= ROUGHNESS)
-    return np.asarray(leafy | ((count <= ALONE) & (column >= ALONE_ABOVE)))
+    alone = (count <= ALONE) & (column >= ALONE_ABOVE)
+    return Surroundings(leafy | alone, (steep >= WALL_SINE) & (count >= WALL_POINTS))
