@@ -56,6 +56,17 @@ def test_ground_of_a_made_up_place(name, with_footprints):
     assert np.median(np.abs(below - true)) < 0.25
 
 
+@pytest.mark.parametrize("cell", [0.5, 2.0, 4.0])
+@pytest.mark.parametrize("name", ["town", "dike", "bank", "stray points"])
+def test_cells_of_a_large_city_are_coarser(name, cell):
+    place = SCENES[name]()
+    is_ground, _, issues = classify_ground(place.cloud, place.footprints, cell=cell)
+    precision, recall = quality(is_ground, place.is_ground)
+    assert precision > 0.999
+    assert recall > 0.93
+    assert [issue.code for issue in issues] == ["GROUND_FILTERED"]
+
+
 def test_a_roof_wider_than_the_window_is_ground_and_reported():
     place = hall()
     is_ground, _, issues = classify_ground(place.cloud)
