@@ -68,10 +68,14 @@ class Job:
         Ground points this near to a footprint give its ground height, metres.
     terrain_cell : float
         Cell of the terrain grid, metres.
+    ground_window : float
+        Where a cloud states no ground, it is looked for, and what stands on no footprint and is
+        wider than this is taken for ground, metres.
     ground_classes, building_classes, noise_classes : tuple of int
         LAS classes, 0 to 255; those of the ground are neither buildings nor noise. Where the
-        cloud holds none of `building_classes`, all points count that are neither ground, water
-        nor noise.
+        cloud holds none of `building_classes`, roofs are looked for among all points that are
+        neither ground, water nor noise; where a file holds none of `ground_classes`, ground is
+        looked for among those that are no plants, water, wires, bridges, buildings or noise.
     lod : tuple of str
         Levels of detail to make.
     division : str
@@ -124,6 +128,7 @@ class Job:
     roof_quantile: float = 0.6
     ground_radius: float = 4.0
     terrain_cell: float = 1.0
+    ground_window: float = 60.0
     ground_classes: tuple[int, ...] = (2,)
     building_classes: tuple[int, ...] = (6,)
     noise_classes: tuple[int, ...] = (7, 18)
@@ -206,6 +211,7 @@ _RANGES = (
     ("roof_quantile", 0.0, 1.0),
     ("ground_radius", 0.0, 50.0),
     ("terrain_cell", 0.1, 100.0),
+    ("ground_window", 1.0, 1000.0),
     ("edge_distance", 0.0, 1000.0),
     ("tile_buildings", 1, 10_000),
     ("workers", 0, 256),

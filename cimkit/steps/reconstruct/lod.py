@@ -15,6 +15,7 @@ from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Terr
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
 from cimkit.tables.coerce import as_footprints, as_points
 from cimkit.tables.pointcloud import BUILDING, GROUND, HIGH_NOISE, LOW_NOISE, WATER
+from cimkit.tables.terrain import DOUBTFUL, FOUND
 
 ROOF_POINTS_MIN = 3
 """Fewer points on a roof are as likely a bird or a wall."""
@@ -24,6 +25,12 @@ HEIGHT_MIN = 0.5
 
 HEIGHT_MAX = 1000.0
 """No building is higher: points at -9999 or 99999 that stand for "no value" were measured."""
+
+DOUBTED = "doubted"
+"""Source of ground that is only a guess, before it is known whether it would bury the roof."""
+
+DOUBTED_MIN = 2.0
+"""Metres. A roof less high above doubtful ground shows that the ground is of roofs itself."""
 
 GROUND_QUANTILE = 0.05
 """Of the ground points around a building: its lowest side, without the noise below it."""
@@ -101,10 +108,15 @@ def reconstruct(
     cloud = None if points is None else as_points(points)
     roof = _roof_points(cloud, building_of_point, footprints, rules)
     h_ground, ground_source, nearest = _ground_heights(footprints, cloud, terrain, rules)
+    doubtful = ground_source == DOUBTED
+    nearest[doubtful], h_ground[doubtful] = h_ground[doubtful], np.nan
     height, height_source, reason = _choose_heights(footprints, roof, h_ground, cloud, rules)
     guessed = np.isnan(h_ground)
-    guess, is_nearest = _guess_ground(nearest, roof, height, height_source, rules)
+    guess, is_nearest = _guess_ground(
+        nearest, roof, height, height_source, np.where(doubtful, DOUBTED_MIN, HEIGHT_MIN), rules
+    )
     h_ground[guessed] = guess[guessed]
+    ground_source[guessed] = "none"
     ground_source[guessed & np.isfinite(h_ground)] = "guess"
     h_ground[np.isnan(h_ground)] = 0.0
     from_points = height_source == "points"
@@ -130,7 +142,7 @@ def reconstruct(
         roof.n_points,
         np.round(footprints.area, 3),
     )
-    issues = _issues(buildings, is_nearest, with_cloud=cloud is not None)
+    issues = _issues(buildings, is_nearest, doubtful, with_cloud=cloud is not None)
     return buildings, extrude(footprints, h_ground, z_roof), issues
 
 
@@ -205,8 +217,8 @@ def _ground_heights(
     """Ground of each building, its source, and the nearest of the terrain; NaN if unknown."""
     n = len(footprints)
     height, source, nearest = np.full(n, np.nan), np.full(n, "none", TEXT), np.full(n, np.nan)
+    inner = shapely.get_coordinates(shapely.point_on_surface(footprints.polygons()))
     if terrain is not None and n:
-        inner = shapely.get_coordinates(shapely.point_on_surface(footprints.polygons()))
         height = terrain.sample(inner[:, 0], inner[:, 1])
         nearest = terrain.nearest(inner[:, 0], inner[:, 1])
         source[np.isfinite(height)] = "terrain"
@@ -218,6 +230,10 @@ def _ground_heights(
         near = grouped_quantiles(soil.z, rows, borders, np.array([GROUND_QUANTILE]))[:, 0]
         here = np.isfinite(near)
         height[here], source[here] = near[here], "points"
+    if terrain is not None and n:
+        found = terrain.found_at(inner[:, 0], inner[:, 1])
+        source[np.isfinite(height) & (found == FOUND) & (source != "dem")] = "filtered"
+        source[np.isfinite(height) & (found == DOUBTFUL) & (source != "dem")] = DOUBTED
     return height, source, nearest
 
 
@@ -253,23 +269,31 @@ def _choose_heights(
 
 
 def _guess_ground(
-    nearest: FloatArray, roof: _Roofs, height: FloatArray, source: TextArray, rules: HeightRules
+    nearest: FloatArray,
+    roof: _Roofs,
+    height: FloatArray,
+    source: TextArray,
+    least: FloatArray,
+    rules: HeightRules,
 ) -> tuple[FloatArray, BoolArray]:
     """Ground where none was measured, and whether it is the nearest of the terrain.
 
-    That is, unless it would bury a measured roof: then, and without a terrain, below the lowest
-    point of the building, NaN without points. At least one storey below the roof, for a cloud
-    of roofs alone would give flat boxes; or as far below it as the attributes say.
+    That is, unless a measured roof would be less than `least` above it: then, and without a
+    terrain, below the lowest point of the building, NaN without points. At least one storey
+    below the roof, for a cloud of roofs alone would give flat boxes; or as far below it as the
+    attributes say.
     """
     enough = roof.n_seen >= ROOF_POINTS_MIN
-    buried = enough & (roof.level - nearest < HEIGHT_MIN)
+    buried = enough & (roof.level - nearest < least)
     is_nearest = np.isfinite(nearest) & ~buried
     storey = np.where(source == "points", rules.storey_height, height)
     lowest = np.fmin(roof.quantiles[:, 0], roof.level - storey)
     return np.where(is_nearest, nearest, np.where(enough, lowest, np.nan)), is_nearest
 
 
-def _issues(buildings: Buildings, is_nearest: BoolArray, *, with_cloud: bool) -> list[Issue]:
+def _issues(
+    buildings: Buildings, is_nearest: BoolArray, doubtful: BoolArray, *, with_cloud: bool
+) -> list[Issue]:
     """One row for each building whose height or ground is not measured although it could be."""
     issues = []
     texts = {
@@ -278,12 +302,13 @@ def _issues(buildings: Buildings, is_nearest: BoolArray, *, with_cloud: bool) ->
         "ROOF_BELOW_GROUND": f"its points lie less than {HEIGHT_MIN} m above its ground",
         "OVERLAPPED": "another footprint covers it and owns its points",
     }
-    for name, source, ground_source, reason, near in zip(
+    for name, source, ground_source, reason, near, doubt in zip(
         buildings.building_id.tolist(),
         buildings.height_source.tolist(),
         buildings.ground_source.tolist(),
         buildings.reason.tolist(),
         is_nearest.tolist(),
+        doubtful.tolist(),
         strict=True,
     ):
         if reason:
@@ -297,7 +322,9 @@ def _issues(buildings: Buildings, is_nearest: BoolArray, *, with_cloud: bool) ->
             message = (
                 f"no ground point and no terrain near it; its ground is from: {ground_source}"
             )
-            if near:
+            if doubt:
+                message = "no point around it looks like ground: its ground is a guess"
+            elif near:
                 where = "the cloud" if with_cloud else "the elevation model"
                 message = f"outside {where}: it stands at the height of the nearest ground"
             issues.append(Issue("WARNING", "GROUND_NOT_MEASURED", "buildings", name, message))
