@@ -33,7 +33,7 @@ from cimkit.steps.ground_filter import (
     join_lowest,
 )
 from cimkit.steps.link import link
-from cimkit.steps.reconstruct.lod import HeightRules
+from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
@@ -302,6 +302,8 @@ def _make_blocks(
     """Singulate and reconstruct all blocks; one that cannot be is built without its points."""
     rules = HeightRules(
         roof_quantile=job.roof_quantile,
+        lod13_step=job.lod13_step,
+        roof_complexity=job.roof_complexity,
         storey_height=job.storey_height,
         default_height=job.default_height,
         ground_radius=job.ground_radius,
@@ -324,6 +326,7 @@ def _make_blocks(
             scan.points_of(block.name),
             _overlaps(inputs, block.window),
             rules,
+            job.lod,
             scan.classes(job),
             scan.without_ground,
             base,

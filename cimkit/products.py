@@ -16,7 +16,7 @@ from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
-from cimkit.steps.reconstruct.lod import find_roof_classes
+from cimkit.steps.reconstruct.heights import find_roof_classes
 from cimkit.tables import (
     Buildings,
     Footprints,

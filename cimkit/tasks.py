@@ -19,7 +19,8 @@ from cimkit.read.points import iterate_points, within
 from cimkit.steps.classify import Classes, classify_points
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
-from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
+from cimkit.steps.reconstruct.heights import HeightRules
+from cimkit.steps.reconstruct.lod import reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Terrain
 from cimkit.tables._columns import BoolArray, IntArray, TextArray
@@ -151,6 +152,8 @@ class BlockTask(NamedTuple):
     overlaps : sequence of tuple of float
         Boxes where two clouds can hold the same point.
     rules : HeightRules
+    lod : tuple of str
+        Levels of detail to make.
     classes : Classes or None
         What is to be found in the cloud; None where it states all.
     without_ground : tuple of int
@@ -169,6 +172,7 @@ class BlockTask(NamedTuple):
     points: tuple[PointFile, ...] | None
     overlaps: Sequence[Bounds]
     rules: HeightRules
+    lod: tuple[str, ...]
     classes: Classes | None
     without_ground: tuple[int, ...]
     base: IntXYZ
@@ -226,6 +230,7 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         building_of_point=building_of_point,
         terrain=terrain,
         rules=rules,
+        lod=task.lod,
     )
     buildings = buildings.replace(code=task.code)
     save_models(f"{part}/{MODELS}", models.best())
