@@ -31,6 +31,7 @@ _HOME = {
     "PointCloud": "tables",
     "Terrain": "tables",
     "build": "pipeline",
+    "classify_ground": "steps.ground",
     "clean": "steps.clean",
     "encode": "steps.encode",
     "ground": "steps.ground",
@@ -57,6 +58,7 @@ __all__ = [
     "PointCloud",
     "Terrain",
     "build",
+    "classify_ground",
     "clean",
     "encode",
     "ground",
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
     from cimkit.sample import make_sample
     from cimkit.steps.clean import clean
     from cimkit.steps.encode import encode
-    from cimkit.steps.ground import ground
+    from cimkit.steps.ground import classify_ground, ground
     from cimkit.steps.link import link
     from cimkit.steps.reconstruct import reconstruct
     from cimkit.steps.singulate import singulate

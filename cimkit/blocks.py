@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cimkit.steps.ground import Bounds
+from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Footprints, PointCloud
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 

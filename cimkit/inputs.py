@@ -22,7 +22,7 @@ from cimkit.read.points import find_clouds
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
-from cimkit.steps.ground import Bounds
+from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import BoolArray, FloatArray
 from cimkit.tables.reportfacts import Balance, InputFile

@@ -13,6 +13,9 @@ from cimkit.errors import ParameterError
 
 AUTO = "auto"
 
+LODS = ("1.2", "1.3", "2.2")
+"""Levels of detail that can be made."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -63,15 +66,24 @@ class Job:
     storey_height, default_height : float
         Metres for one storey; height of a building of which nothing is known.
     roof_quantile : float
-        Quantile of the roof points that gives the LoD1.2 height.
+        Quantile of the roof points that gives the LoD1.2 height, and that of each part at
+        LoD1.3.
+    lod13_step : float
+        Parts of a roof closer in height than this are one at LoD1.3, metres.
+    roof_complexity : float
+        How much detail LoD2.2 has: 2 halves the price of a roof face, 0.5 doubles it.
     ground_radius : float
         Ground points this near to a footprint give its ground height, metres.
     terrain_cell : float
         Cell of the terrain grid, metres.
+    ground_window : float
+        Where a cloud states no ground, it is looked for, and what stands on no footprint and is
+        wider than this is taken for ground, metres.
     ground_classes, building_classes, noise_classes : tuple of int
         LAS classes, 0 to 255; those of the ground are neither buildings nor noise. Where the
-        cloud holds none of `building_classes`, all points count that are neither ground, water
-        nor noise.
+        cloud holds none of `building_classes`, roofs are looked for among all points that are
+        neither ground, water nor noise; where a file holds none of `ground_classes`, ground is
+        looked for among those that are no plants, water, wires, bridges, buildings or noise.
     lod : tuple of str
         Levels of detail to make.
     division : str
@@ -122,12 +134,15 @@ class Job:
     storey_height: float = 3.0
     default_height: float = 3.0
     roof_quantile: float = 0.6
+    lod13_step: float = 3.0
+    roof_complexity: float = 1.0
     ground_radius: float = 4.0
     terrain_cell: float = 1.0
+    ground_window: float = 60.0
     ground_classes: tuple[int, ...] = (2,)
     building_classes: tuple[int, ...] = (6,)
     noise_classes: tuple[int, ...] = (7, 18)
-    lod: tuple[str, ...] = ("1.2",)
+    lod: tuple[str, ...] = LODS
     division: str = ""
     class_code: str = "990100"
     register: str = ""
@@ -156,9 +171,9 @@ class Job:
                 choices = " or ".join(map(repr, allowed))
                 raise ParameterError(f"{name}: {choices}, not {getattr(self, name)!r}")
         _check_classes(self)
-        unknown = [lod for lod in self.lod if lod != "1.2"]
+        unknown = [lod for lod in self.lod if lod not in LODS]
         if unknown or not self.lod:
-            raise ParameterError(f"lod: only 1.2 can be made so far, not {', '.join(unknown)}")
+            raise ParameterError(f"lod: of {', '.join(LODS)}, not {', '.join(unknown) or 'none'}")
         if self.division and not (self.division.isdigit() and len(self.division) in (6, 9)):
             raise ParameterError(f"division: 6 or 9 digits, not {self.division!r}")
         if self.as_of and not _is_date(self.as_of):
@@ -204,8 +219,11 @@ _RANGES = (
     ("storey_height", 1.0, 20.0),
     ("default_height", 0.5, 1000.0),
     ("roof_quantile", 0.0, 1.0),
+    ("lod13_step", 0.1, 100.0),
+    ("roof_complexity", 0.01, 100.0),
     ("ground_radius", 0.0, 50.0),
     ("terrain_cell", 0.1, 100.0),
+    ("ground_window", 1.0, 1000.0),
     ("edge_distance", 0.0, 1000.0),
     ("tile_buildings", 1, 10_000),
     ("workers", 0, 256),

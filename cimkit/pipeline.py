@@ -18,20 +18,30 @@ from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
-from cimkit.products import LIBRARIES, Made, Product, Scan, write_products
+from cimkit.products import LIBRARIES, Made, Product, Scan, maybe_ground, write_products
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
 from cimkit.steps.encode import Encoding, encode
-from cimkit.steps.ground import Bounds, dem_offset, fill_terrain, fitting_cell
+from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
+from cimkit.steps.ground_filter import (
+    Bounds,
+    FoundGround,
+    covered_cells,
+    filter_issues,
+    find_ground,
+    join_lowest,
+)
 from cimkit.steps.link import link
-from cimkit.steps.reconstruct.lod import HeightRules
+from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.tile import tile
+from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
 from cimkit.tables.coderecords import RESERVED, CodeRecords
 from cimkit.tasks import (
     GROUND_SUMS,
+    LOWEST,
     BlockTask,
     Decoded,
     DecodeTask,
@@ -44,7 +54,7 @@ from cimkit.write.cityjson import cityjson_header
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
 from cimkit.write.reservation import note_codes, unused_codes
-from cimkit.write.spool import load_sums, save_terrain
+from cimkit.write.spool import load_lowest, load_sums, save_terrain
 from cimkit.write.store import Staging
 
 CITY_MARGIN = 50.0
@@ -142,7 +152,7 @@ def _make_city(
         list(workers.run("compile", warm_up, {"kernels": None}))
     clock.lap("compile")
     work = str(staging.work(software_fingerprint(LIBRARIES), PARTS))
-    blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
+    blocks = cut_blocks(inputs.footprints, job.block_size, _margin(job))
     scan = _scan_clouds(job, inputs, blocks, workers, work)
     clock.lap("decode")
     made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, work)
@@ -160,6 +170,11 @@ def _make_city(
     return Product(
         job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     )
+
+
+def _margin(job: Job) -> float:
+    """Metres that a block must see around its buildings, for their ground and for crowns."""
+    return max(job.ground_radius, RADIUS)
 
 
 def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:
@@ -181,7 +196,7 @@ def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:
 def plan(job: Job) -> dict[str, Any]:
     """What a build would do: counts, blocks, bytes to decode. Writes nothing."""
     inputs = read_inputs(job)
-    blocks = cut_blocks(inputs.footprints, job.block_size, job.ground_radius)
+    blocks = cut_blocks(inputs.footprints, job.block_size, _margin(job))
     return {
         "footprints": len(inputs.footprints),
         "addresses": 0 if inputs.addresses is None else len(inputs.addresses),
@@ -218,6 +233,7 @@ def _scan_clouds(
             bounds,
             cell,
             kinds,
+            maybe_ground(job),
             job.crs,
             f"{work}/clouds",
         )
@@ -230,20 +246,38 @@ def _scan_clouds(
     scan = Scan([part or _NO_PART for part in found], job)
     scan.issues += issues
     scan.issues += [file_skipped(name, error) for name, error in (bad or {}).items()]
-    _make_terrain(job, scan, bounds, cell, f"{work}/terrain")
+    _make_terrain(job, inputs, scan, bounds, cell, f"{work}/terrain")
     return scan
 
 
-def _make_terrain(job: Job, scan: Scan, bounds: Bounds, cell: float, folder: str) -> None:
+def _make_terrain(
+    job: Job, inputs: Inputs, scan: Scan, bounds: Bounds, cell: float, folder: str
+) -> None:
     """The terrain of what was scanned and of the elevation model, kept for the blocks."""
     sums = [f"{part.folder}/{GROUND_SUMS}" for part in scan.parts if GROUND_SUMS in part.sums]
     dem = read_terrain(job.dem, crs=job.crs, bounds=bounds, cell=cell) if job.dem else None
-    if sums or dem is not None:
-        scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs, dem)
+    found = None
+    if scan.without_ground:
+        found = _find_ground(job, inputs, scan, sums, bounds, cell)
+    if sums or dem is not None or found is not None:
+        scan.terrain = fill_terrain(load_sums(sums), bounds, cell, job.crs, dem, found)
     if dem is not None:
         scan.issues += _dem_issues(dem, scan.terrain)
     if scan.terrain is not None:
         save_terrain(folder, scan.terrain)
+
+
+def _find_ground(
+    job: Job, inputs: Inputs, scan: Scan, sums: list[str], bounds: Bounds, cell: float
+) -> FoundGround:
+    """Ground of the clouds that state none, beside that of the others."""
+    files = [f"{scan.parts[number].folder}/{LOWEST}" for number in scan.without_ground]
+    lowest = join_lowest(load_lowest(files), bounds, cell)
+    covered = covered_cells(lowest, inputs.footprints)
+    given = mean_ground(load_sums(sums), bounds, cell)[2] if sums else None
+    found = find_ground(lowest, covered=covered, given=given, window=job.ground_window)
+    scan.issues += filter_issues(found, job.ground_window, len(files), len(scan.parts))
+    return found
 
 
 _NO_PART = Part("", {}, Decoded.nothing("", 0), reused=False)
@@ -268,6 +302,8 @@ def _make_blocks(
     """Singulate and reconstruct all blocks; one that cannot be is built without its points."""
     rules = HeightRules(
         roof_quantile=job.roof_quantile,
+        lod13_step=job.lod13_step,
+        roof_complexity=job.roof_complexity,
         storey_height=job.storey_height,
         default_height=job.default_height,
         ground_radius=job.ground_radius,
@@ -290,6 +326,9 @@ def _make_blocks(
             scan.points_of(block.name),
             _overlaps(inputs, block.window),
             rules,
+            job.lod,
+            scan.classes(job),
+            scan.without_ground,
             base,
             f"{work}/blocks",
         )

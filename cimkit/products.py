@@ -14,8 +14,9 @@ from cimkit.blocks import Block
 from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
+from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
-from cimkit.steps.reconstruct.lod import find_roof_classes
+from cimkit.steps.reconstruct.heights import find_roof_classes
 from cimkit.tables import (
     Buildings,
     Footprints,
@@ -27,8 +28,18 @@ from cimkit.tables import (
     count_issues,
 )
 from cimkit.tables._columns import IntArray, TextArray
+from cimkit.tables.pointcloud import GROUND, NEVER_GROUND
 from cimkit.tables.reportfacts import Balance, ReportFacts
-from cimkit.tasks import LINES, MODELS, BlockResult, Decoded, MadeTile, PointFile, StoredModels
+from cimkit.tasks import (
+    LINES,
+    LOWEST,
+    MODELS,
+    BlockResult,
+    Decoded,
+    MadeTile,
+    PointFile,
+    StoredModels,
+)
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.frames import (
     address_frame,
@@ -61,6 +72,12 @@ SHOWN_MODELS = 2000
 """Buildings in the picture of the report; more would make the page slow."""
 
 
+def maybe_ground(job: Job) -> tuple[int, ...]:
+    """Classes that may be ground in a cloud that states none."""
+    never = {*NEVER_GROUND, *job.building_classes, *job.noise_classes, *job.ground_classes}
+    return tuple(sorted(set(range(256)) - never))
+
+
 class Scan:
     """What the decoding left: classes of each file, terrain, issues."""
 
@@ -68,20 +85,33 @@ class Scan:
         self.parts = parts
         self.decoded: list[Decoded] = [part.result for part in parts]
         decoded = self.decoded
-        self.classes: IntArray = sum((d.classes for d in decoded), np.zeros(256, np.int64))
+        self.counts: IntArray = sum((d.classes for d in decoded), np.zeros(256, np.int64))
         self.roof_classes = find_roof_classes(
-            np.flatnonzero(self.classes),
+            np.flatnonzero(self.counts),
             building=job.building_classes,
             ground=job.ground_classes,
             noise=job.noise_classes,
         )
         has_building = bool(np.isin(self.roof_classes, job.building_classes).any())
-        self.kinds = ("building" if has_building else "other", "ground")
+        # Files that state no ground: it is looked for among their points of other classes.
+        self.without_ground = tuple(k for k, part in enumerate(parts) if LOWEST in part.sums)
+        self.maybe_roof = () if has_building else self.roof_classes
+        kinds = {"building" if has_building else "other", "ground"}
+        self.kinds = kinds | ({"other"} if self.without_ground else set())
         self.terrain: Terrain | None = None
         self.issues: list[Issue] = []
-        if decoded and not self.classes.sum():
+        if decoded and not self.counts.sum():
             message = "the cloud files hold no points in the city"
             self.issues.append(Issue("WARNING", "NO_POINTS", "points", "", message))
+
+    def classes(self, job: Job) -> Classes | None:
+        """What is to be found in the clouds; None where they state ground and buildings."""
+        if not self.maybe_roof and not self.without_ground:
+            return None
+        ground = job.ground_classes[0] if job.ground_classes else GROUND
+        stated = (*job.ground_classes, *(() if self.maybe_roof else self.roof_classes))
+        roof = free_class((ground, *job.ground_classes))
+        return Classes(ground, roof, stated, maybe_ground(job), self.maybe_roof)
 
     def points_of(self, block: str) -> tuple[PointFile, ...] | None:
         """Files with the points of a block, of the kinds that count; None without a cloud."""
@@ -246,7 +276,7 @@ def _balances(city: Product) -> list[Balance]:
 
 def _point_balance(city: Product) -> Balance:
     """Points of the headers against points by their use."""
-    job, classes = city.job, city.scan.classes
+    job, classes = city.job, city.scan.counts
     ground = [c for c in job.ground_classes if c not in city.scan.roof_classes]
     noise = [c for c in job.noise_classes if c not in city.scan.roof_classes]
     n_roof = int(classes[list(city.scan.roof_classes)].sum())
@@ -254,6 +284,8 @@ def _point_balance(city: Product) -> Balance:
     used = int(city.made.buildings.n_points.sum())
     terrain = sum(decoded.ground_inside for decoded in city.scan.decoded)
     nowhere = "on no footprint" + (", or in a block set aside" if city.made.set_aside else "")
+    if city.scan.maybe_roof:
+        nowhere = f"ground that was found, low, of plants, of walls, or {nowhere}"
     parts = {
         "roof points used": used,
         "ground points used": terrain,

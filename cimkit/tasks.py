@@ -7,6 +7,7 @@ the fields of the task, but no path.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,8 +16,11 @@ import numpy as np
 from cimkit.blocks import common, inside, repeated_points
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
-from cimkit.steps.ground import Bounds, add_ground, cell_bounds, empty_ground
-from cimkit.steps.reconstruct.lod import HeightRules, reconstruct
+from cimkit.steps.classify import Classes, classify_points
+from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
+from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
+from cimkit.steps.reconstruct.heights import HeightRules
+from cimkit.steps.reconstruct.lod import reconstruct
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Terrain
 from cimkit.tables._columns import BoolArray, IntArray, TextArray
@@ -31,6 +35,7 @@ from cimkit.write.spool import (
     load_terrain_window,
     save_bytes,
     save_lines,
+    save_lowest,
     save_models,
     save_sums,
 )
@@ -40,7 +45,8 @@ class DecodeTask(NamedTuple):
     """Decode one file: hand its points to the blocks that meet it, sum up its ground.
 
     Points are kept apart by kind (``ground``, ``building``, ``other``): whether other classes
-    count as roof is known only when the last file has been read.
+    count as roof is known only when the last file has been read. Whether the file states ground
+    too, so its lowest points are summed up as well, among those that `maybe_ground`.
     """
 
     header: LasHeader
@@ -48,6 +54,7 @@ class DecodeTask(NamedTuple):
     city: Bounds
     cell: float
     classes_of_kind: Mapping[str, tuple[int, ...]]
+    maybe_ground: tuple[int, ...]
     crs: str
     folder: str
 
@@ -66,7 +73,7 @@ class Decoded(NamedTuple):
         return cls(sha256, np.zeros(256, dtype=np.int64), n_outside, 0)
 
 
-GROUND_SUMS, MODELS, LINES = "ground.npz", "models.npz", "lines.jsonl"
+GROUND_SUMS, LOWEST, MODELS, LINES = "ground.npz", "lowest.npz", "models.npz", "lines.jsonl"
 """Files of a decoded cloud and of a block."""
 
 
@@ -87,13 +94,16 @@ def _decode(task: DecodeTask, sha256: str, part: str) -> Decoded:
     area = common(task.header.bounds, task.city)
     if area is None:
         return Decoded.nothing(sha256, task.header.n_points)
-    sums = empty_ground(area, task.cell)
+    sums, lowest = empty_ground(area, task.cell), empty_lowest(area, task.cell)
+    ground = list(task.classes_of_kind["ground"])
     city = cell_bounds(task.city, task.cell)
     for chunk in iterate_points(task.header, crs=task.crs, box=city):
         if not within(task.header.bounds, city):
             chunk = chunk.take(inside(chunk, city))
         classes += np.bincount(chunk.classification, minlength=256)
         ground_inside += add_ground(sums, chunk, task.classes_of_kind["ground"])
+        if not classes[ground].any():
+            add_lowest(lowest, chunk.take(chunk.has_class(task.maybe_ground)))
         is_kind = {kind: chunk.has_class(c) for kind, c in task.classes_of_kind.items()}
         for name, window in task.blocks:
             seen = inside(chunk, window)
@@ -103,6 +113,8 @@ def _decode(task: DecodeTask, sha256: str, part: str) -> Decoded:
                     append_points(f"{part}/{name}.{kind}", chunk.take(rows))
     if ground_inside:
         save_sums(f"{part}/{GROUND_SUMS}", sums)
+    if not classes[ground].any() and classes[list(task.maybe_ground)].any():
+        save_lowest(f"{part}/{LOWEST}", lowest)
     return Decoded(sha256, classes, task.header.n_points - int(classes.sum()), ground_inside)
 
 
@@ -140,6 +152,12 @@ class BlockTask(NamedTuple):
     overlaps : sequence of tuple of float
         Boxes where two clouds can hold the same point.
     rules : HeightRules
+    lod : tuple of str
+        Levels of detail to make.
+    classes : Classes or None
+        What is to be found in the cloud; None where it states all.
+    without_ground : tuple of int
+        Numbers of the clouds that state no ground.
     base : tuple of int
         Origin of the CityJSON vertices.
     folder : str
@@ -154,6 +172,9 @@ class BlockTask(NamedTuple):
     points: tuple[PointFile, ...] | None
     overlaps: Sequence[Bounds]
     rules: HeightRules
+    lod: tuple[str, ...]
+    classes: Classes | None
+    without_ground: tuple[int, ...]
     base: IntXYZ
     folder: str
 
@@ -182,7 +203,7 @@ def make_block(task: BlockTask) -> Part:
 
 
 def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockResult:
-    cloud, building_of_point, n_repeated = None, None, 0
+    cloud, building_of_point, n_repeated, rules = None, None, 0, task.rules
     if task.points is not None:
         files = [(file.path, file.number) for file in task.points]
         cloud, source = load_points(files, task.footprints.crs)
@@ -194,12 +215,22 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         n_repeated = int((repeated & is_roof & (building_of_point >= 0)).sum())
         if repeated.any():
             cloud, building_of_point = cloud.take(~repeated), building_of_point[~repeated]
+            found, source = found[~repeated], source[~repeated]
+        if task.classes is not None:
+            # Of all footprints, not the own alone: one may lie on points of another.
+            unknown = np.isin(source, task.without_ground)
+            kinds, kept = classify_points(cloud, unknown, found, terrain, task.classes)
+            cloud = dataclasses.replace(cloud, classification=kinds).take(kept)
+            building_of_point = building_of_point[kept]
+            if task.classes.maybe_roof:
+                rules = dataclasses.replace(rules, roof_classes=(task.classes.roof,))
     buildings, models, issues = reconstruct(
         task.footprints.take(task.own),
         cloud,
         building_of_point=building_of_point,
         terrain=terrain,
-        rules=task.rules,
+        rules=rules,
+        lod=task.lod,
     )
     buildings = buildings.replace(code=task.code)
     save_models(f"{part}/{MODELS}", models.best())

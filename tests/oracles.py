@@ -21,8 +21,25 @@ from cimkit.kernels.grouping import group_rows, grouped_quantiles
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
 from cimkit.kernels.orientation import orientation
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
+from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
+from cimkit.kernels.progressive_morphology import (
+    compare_neighbours,
+    find_objects,
+    find_pits,
+    lowest_cells,
+    open_surface,
+)
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, halve, sum_cells
 from cimkit.tables import Footprints
+from tests.ground_oracles import (
+    fits_by_windows,
+    lowest,
+    lowest_by_numpy,
+    neighbourhoods_by_pairs,
+    objects_by_windows,
+    open_by_windows,
+    pits_by_windows,
+)
 
 RADIUS = 4.0
 
@@ -209,6 +226,26 @@ def _filled(z: Any, first_row: int, first_column: int) -> Any:
     return z
 
 
+def _surface(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
+    rows = max(1, int(np.sqrt(n)))
+    z = rng.integers(0, 9, (rows, rows + 3)).astype(np.float32)
+    return z, int(rng.integers(1, 5))
+
+
+def _pitted(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
+    z = rng.normal(20, 0.3, (max(1, int(np.sqrt(n))), 40)).astype(np.float32)
+    low = rng.random(z.shape)
+    z[low < 0.03] -= 5
+    z[rng.random(z.shape) < 0.3] = np.nan
+    return (z,)
+
+
+def _crowd(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
+    x, y, z = rng.uniform(-3, 3, (3, n)) * [[1], [1], [0.3]]
+    wanted = rng.permutation(n)[: n // 2 + 1]
+    return x, y, z, rng.random((n, 2)) < 0.4, wanted, 1.0
+
+
 @kernel
 def _sides(a: Any, b: Any, p: Any) -> Any:
     found = np.empty(len(a), np.int64)
@@ -292,5 +329,29 @@ ORACLES: dict[str, Oracle] = {
         1e-5,
     ),
     "fill_holes": Oracle(_filled, fill_by_numpy, _heights, fill_holes, 1e-4),
+    "lowest_cells": Oracle(lowest, lowest_by_numpy, _ground, lowest_cells),
+    "open_surface": Oracle(open_surface, open_by_windows, _surface, open_surface),
+    "find_pits": Oracle(
+        lambda z, *_: find_pits(z), lambda z, *_: pits_by_windows(z), _pitted, find_pits
+    ),
+    "find_objects": Oracle(
+        lambda z, _: find_objects(z, 0.5, 5.0, 0.25, 0.3, 2.5),
+        lambda z, _: objects_by_windows(z, 0.5, 5.0, 0.25),
+        _surface,
+        find_objects,
+    ),
+    "compare_neighbours": Oracle(
+        lambda z, *_: compare_neighbours(z, 0.3, 2.0)[0],
+        lambda z, *_: fits_by_windows(z.astype(float), 0.3),
+        _pitted,
+        compare_neighbours,
+    ),
+    "describe_neighbourhoods": Oracle(
+        describe_neighbourhoods,
+        neighbourhoods_by_pairs,
+        _crowd,
+        describe_neighbourhoods,
+        1e-5,
+    ),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
 }

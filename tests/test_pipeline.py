@@ -311,7 +311,7 @@ def test_a_second_attempt_at_a_file_replaces_what_the_first_left(tmp_path):
     header = probe_las(keys["points"][0])
     kinds = {"ground": (2,), "building": (6,), "other": (1,)}
     box = header.bounds
-    task = DecodeTask(header, [("0_0", box)], box, 1.0, kinds, CRS, str(tmp_path))
+    task = DecodeTask(header, [("0_0", box)], box, 1.0, kinds, (1,), CRS, str(tmp_path))
     first = decode(task)
     (tmp_path / "draft.part").mkdir()
     Path(first.folder, "done.json").rename(tmp_path / "draft.part" / "done.json")
@@ -328,7 +328,7 @@ def test_kinds_of_points_are_kept_apart(tmp_path):
     header = probe_las(keys["points"][0])
     kinds = {"ground": (2,), "building": (6,), "other": (1,)}
     box = header.bounds
-    part = decode(DecodeTask(header, [("b", box)], box, 1.0, kinds, CRS, str(tmp_path)))
+    part = decode(DecodeTask(header, [("b", box)], box, 1.0, kinds, (1,), CRS, str(tmp_path)))
     ground, _ = load_points([(f"{part.folder}/b.ground", 0)], CRS)
     assert set(ground.classification.tolist()) == {2}
 

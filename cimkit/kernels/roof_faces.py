@@ -133,6 +133,30 @@ def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> N
 
 
 @kernel
+def _is_turning_point(cx: CellComplex, roof: Roof, v: int) -> bool:
+    """Whether two regions that are equally high at a vertex change order there."""
+    if roof.levels[v] != 1:
+        return False
+    first, sign = -1, 0
+    start = cx.leaving[v]
+    h = start
+    while True:
+        r, s = region_at(cx, roof.region, h), region_at(cx, roof.region, h ^ 1)
+        if r != s:
+            if r < 0 or s < 0:
+                return False
+            step = roof.level[cx.following[h]] - roof.level[h ^ 1]
+            here = (1 if step > 0 else 0) - (1 if step < 0 else 0)
+            if first < 0:
+                first, sign = r, here
+            else:
+                return sign != (here if r == first else -here)
+        h = cx.previous[h] ^ 1
+        if h == start:
+            return False
+
+
+@kernel
 def keep_roof_vertices(
     cx: CellComplex, roof: Roof, floor: BoolArray, keep: BoolArray
 ) -> None:
@@ -143,7 +167,9 @@ def keep_roof_vertices(
         if region_at(cx, region, h) != region_at(cx, region, h ^ 1):
             degree[cx.origin[h]] += 1
     for v in range(cx.size[0]):
-        keep[v] = degree[v] > 2 or (degree[v] > 0 and (floor[v] or roof.pinned[v]))
+        keep[v] = degree[v] > 2 or (
+            degree[v] > 0 and (floor[v] or roof.pinned[v] or _is_turning_point(cx, roof, v))
+        )
     must = keep.copy()
     chain = np.empty(2 * cx.size[1] + 2, np.int64)
     seen = np.zeros(cx.size[1], np.bool_)

@@ -44,8 +44,9 @@ class LabelRules(NamedTuple):
     """
 
     fits: float = 0.1
+    far: float = 0.6
     border: float = 0.05
-    region: float = 0.6
+    region: float = 0.8
     margin: float = 0.5
     penalty: float = 3.0
 
@@ -93,7 +94,9 @@ def cell_costs(
             continue
         for p in range(n_planes):
             off = abs(z[i] - planes[p, 0] * x[i] - planes[p, 1] * y[i] - planes[p, 2])
-            cost[c, p] += min(max(off / rules.fits - 1.0, 0.0), 1.0) / density
+            cost[c, p] += (
+                min(max(off / rules.fits - 1.0, 0.0), 1.0) + rules.far * min(off / 3.0, 1.0)
+            ) / density
     for c in range(n_cells):
         if not cx.inside[c]:
             continue

@@ -12,6 +12,15 @@ from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
+from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
+from cimkit.kernels.progressive_morphology import (
+    NO_HEIGHT,
+    compare_neighbours,
+    find_objects,
+    find_pits,
+    lift_to_middle,
+    lowest_cells,
+)
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.tables import Footprints
 
@@ -39,6 +48,12 @@ def warm_up(_: object = None) -> None:
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))
+    lowest_cells(x, y, z, 1.0, 0, 0, np.full((2, 2), NO_HEIGHT, dtype=np.int32))
+    low = np.zeros((9, 9), dtype=np.float32)
+    find_pits(low)
+    find_objects(low, 1.0, 3.0, 0.3, 0.3, 2.0)
+    compare_neighbours(lift_to_middle(low, low), 0.1, 2.0)
+    describe_neighbourhoods(x, y, z, x[:, None] > [1, 2], owner, 1.0)
     os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
     os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
 

@@ -36,8 +36,9 @@ _FIELDS = (
     | lazrs.SELECTIVE_DECOMPRESS_Z
     | lazrs.SELECTIVE_DECOMPRESS_CLASSIFICATION
 )
-_CLASS_AT = 16
-"""Byte of the classification in the records of point formats 6-8, the only ones of COPC."""
+_RETURNS_AT, _CLASS_AT = 14, 16
+"""Bytes of both return numbers and of the class in the records of point formats 6-8, the only
+ones of COPC."""
 
 
 class Octree(NamedTuple):
@@ -174,7 +175,9 @@ def _points(octree: Octree, row: int, raw: NDArray[np.uint8], crs: str) -> Point
             or values.max() > octree.high[row, axis] + slack
         ):
             _refuse(header, "a node of its octree holds points of another place")
-    return PointCloud(x, y, z, raw[:, _CLASS_AT], crs)
+    returns = raw[:, _RETURNS_AT]
+    number, total = np.bitwise_and(returns, 15), np.right_shift(returns, 4)
+    return PointCloud(x, y, z, raw[:, _CLASS_AT], crs, number, total)
 
 
 def _read_pages(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 
 import laspy
-import numpy as np
 
 from cimkit.errors import FormatError
 from cimkit.read.las_header import LasHeader
@@ -36,11 +35,6 @@ def check_inside(header: LasHeader, cloud: PointCloud) -> None:
             values.min() < low - 1.01 * step or values.max() > high + 1.01 * step
         ):
             raise damaged(header, "holds points outside the box of its header")
-
-
-def count_returns(points: laspy.ScaleAwarePointRecord) -> IntArray:
-    """Points by return number, 0 to 15."""
-    return np.bincount(np.asarray(points.return_number), minlength=16)
 
 
 def check_whole(header: LasHeader, by_return: IntArray, reader: laspy.LasReader) -> None:

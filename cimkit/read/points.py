@@ -13,7 +13,7 @@ from cimkit.errors import FormatError, InputError
 from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.copc import is_copc, iterate_nodes, read_octree
 from cimkit.read.crs import Box
-from cimkit.read.damage import check_inside, check_whole, count_returns, damaged
+from cimkit.read.damage import check_inside, check_whole, damaged
 from cimkit.read.las_header import LasHeader
 from cimkit.tables import PointCloud
 
@@ -88,16 +88,15 @@ def read_points(paths: str | Path | Sequence[str], *, crs: str = "") -> PointClo
         header = open_cloud(file)
         check_cloud_crs(header, crs)
         parts += list(iterate_points(header, crs=crs))
-    x, y, z, classes = (
-        np.concatenate([empty, *(getattr(part, name) for part in parts)])
-        for name, empty in (
-            ("x", np.empty(0)),
-            ("y", np.empty(0)),
-            ("z", np.empty(0)),
-            ("classification", np.empty(0, np.uint8)),
-        )
+    x, y, z = (
+        np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
+        for name in ("x", "y", "z")
     )
-    return PointCloud(x, y, z, classes, crs)
+    classes, number, total = (
+        np.concatenate([np.empty(0, np.uint8), *(getattr(part, name) for part in parts)])
+        for name in ("classification", "return_number", "number_of_returns")
+    )
+    return PointCloud(x, y, z, classes, crs, number, total)
 
 
 def iterate_points(
@@ -157,13 +156,15 @@ def _decode(header: LasHeader, chunk: int, crs: str) -> Iterator[PointCloud]:
             if not len(points):
                 break
             n_read += len(points)
-            by_return += count_returns(points)
+            number = np.asarray(points.return_number)
+            by_return += np.bincount(number, minlength=16)
             # Not points.x: the header may be in metres where the file is in feet.
             x, y, z = (
                 points.array[name] * header.scale[axis] + header.offset[axis]
                 for axis, name in enumerate("XYZ")
             )
-            yield PointCloud(x, y, z, np.asarray(points.classification), crs)
+            total = np.asarray(points.number_of_returns)
+            yield PointCloud(x, y, z, np.asarray(points.classification), crs, number, total)
         if n_read == header.n_points:
             check_whole(header, by_return, reader)
 

@@ -7,16 +7,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.limits import TERRAIN_CELLS_MAX
+from cimkit.steps.ground_filter import (
+    Bounds,
+    FoundGround,
+    add_lowest,
+    covered_cells,
+    empty_lowest,
+    filter_issues,
+    find_ground,
+    near_ground,
+)
 from cimkit.tables import Issue, PointCloud, Terrain
-from cimkit.tables.coerce import as_points
+from cimkit.tables._columns import BoolArray
+from cimkit.tables.coerce import as_footprints, as_points
 from cimkit.tables.groundsums import GroundSums
-from cimkit.tables.pointcloud import GROUND
+from cimkit.tables.pointcloud import BUILDING, GROUND, HIGH_NOISE, LOW_NOISE, NEVER_GROUND
 from cimkit.tables.terrain import cells_over
-
-Bounds = tuple[float, float, float, float]
 
 
 def ground(
@@ -59,6 +69,69 @@ def ground(
     add_ground(sums, cloud, ground_classes)
     terrain = fill_terrain([sums], bounds, cell, cloud.crs)
     return terrain, issues if terrain is not None else [*issues, _no_ground()]
+
+
+def classify_ground(
+    points: Any,
+    footprints: Any = None,
+    *,
+    cell: float = 1.0,
+    window: float = 60.0,
+) -> tuple[BoolArray, Terrain | None, list[Issue]]:
+    """Find the ground points of a cloud that nobody has classified (地面点分类).
+
+    Parameters
+    ----------
+    points : PointCloud or array, shape (n, 4)
+        x, y, z, class. Plants, water, noise, wires, bridges and buildings stay what they are
+        where the cloud states them; any other point may be ground.
+    footprints : Footprints or GeoDataFrame, optional
+        Below them no ground is looked for; without, `window` must exceed the largest roof.
+    cell : float, default 1.0
+        Edge of a cell in metres, whose lowest point counts.
+    window : float, default 60.0
+        Metres. What is wider and on no footprint is taken for ground.
+
+    Returns
+    -------
+    is_ground : bool array, shape (n,)
+    terrain : Terrain or None
+        Through the ground points; None where no point can be ground.
+    issues : list of Issue
+        ``GROUND_FILTERED``; ``GROUND_DOUBTFUL`` where the points do not look like ground, as in
+        a cloud of roofs alone; ``GROUND_WINDOW_SMALL`` where long walls stand in it.
+
+    Notes
+    -----
+    See `cimkit.steps.ground_filter.find_ground`. Against classes put by hand precision, recall
+    and F1 are 0.988, 0.998, 0.993 on 53,235 points of Delft (published classes of the AHN:
+    1.000, 0.987, 0.993). O(points + cells); the same for any order of the points.
+
+    Examples
+    --------
+    >>> x, y = (axis.ravel() + 0.5 for axis in np.mgrid[0:30, 0:30])
+    >>> z = np.where((x > 10) & (x < 16) & (y > 8) & (y < 20), 6.0, 0.1 * x)
+    >>> is_ground, terrain, issues = classify_ground(np.column_stack([x, y, z, 0 * x]))
+    >>> int((~is_ground).sum()), int((z == 6).sum()), [issue.code for issue in issues]
+    (72, 72, ['GROUND_FILTERED'])
+    """
+    cloud = as_points(points)
+    never = (*NEVER_GROUND, BUILDING, LOW_NOISE, HIGH_NOISE)
+    candidate = ~cloud.has_class(never)
+    part = cloud.take(candidate)
+    bounds = cloud.bounds
+    if bounds is None or not len(part):
+        return np.zeros(len(cloud), dtype=np.bool_), None, [_no_ground()]
+    cell, issues = fitting_cell(bounds, cell)
+    lowest = empty_lowest(bounds, cell)
+    add_lowest(lowest, part)
+    known = None if footprints is None else as_footprints(footprints)
+    found = find_ground(lowest, covered=covered_cells(lowest, known), window=window)
+    terrain = fill_terrain([], bounds, cell, cloud.crs, found=found)
+    if terrain is None:
+        return np.zeros(len(cloud), dtype=np.bool_), None, [*issues, _no_ground()]
+    is_ground = candidate & near_ground(cloud, terrain)
+    return is_ground, terrain, [*issues, *filter_issues(found, window, 1, 1)]
 
 
 def fitting_cell(bounds: Bounds, cell: float) -> tuple[float, list[Issue]]:
@@ -113,12 +186,35 @@ def fill_terrain(
     cell: float,
     crs: str,
     dem: Terrain | None = None,
+    found: FoundGround | None = None,
 ) -> Terrain | None:
     """Add the parts up, divide, and fill the holes; None without any height.
 
-    A cell with ground points has their mean, any other that of the elevation model `dem`, which
-    has the same cells; where that has none either, it is filled from around.
+    A cell with ground points has their mean, any other the ground that was `found` there, or
+    that of the elevation model `dem`, which have the same cells; where there is none either, it
+    is filled from around.
     """
+    first_row, first_column, z, measured = mean_ground(parts, bounds, cell)
+    if found is not None:
+        here = ~measured & np.isfinite(found.z)
+        z[here] = found.z[here]
+        measured |= here
+    from_dem = None
+    if dem is not None:
+        from_dem = ~measured & np.isfinite(dem.z)
+        z[from_dem] = dem.z[from_dem]
+    if np.isnan(z).all():
+        return None
+    fill_holes(z, first_row, first_column)
+    kind = None if found is None else found.kind
+    x0, y0 = first_column * cell, first_row * cell
+    return Terrain(z, measured, x0, y0, cell, crs, from_dem, kind)
+
+
+def mean_ground(
+    parts: Iterable[GroundSums], bounds: Bounds, cell: float
+) -> tuple[int, int, NDArray[np.float32], BoolArray]:
+    """First row and column, heights (NaN without points), and where they are known."""
     first_row, first_column, cell, total, count = empty_ground(bounds, cell)
     rows, columns = total.shape
     for part in parts:
@@ -132,15 +228,7 @@ def fill_terrain(
     with np.errstate(invalid="ignore", divide="ignore"):
         for row in range(rows):  # not at once: three grids of float64 would be 0.8 GB at most
             z[row] = total[row] / (count[row] * 1000.0)
-    del total, count
-    from_dem = None
-    if dem is not None:
-        from_dem = ~measured & np.isfinite(dem.z)
-        z[from_dem] = dem.z[from_dem]
-    if np.isnan(z).all():
-        return None
-    fill_holes(z, first_row, first_column)
-    return Terrain(z, measured, first_column * cell, first_row * cell, cell, crs, from_dem)
+    return first_row, first_column, z, measured
 
 
 def dem_offset(dem: Terrain, terrain: Terrain) -> float:

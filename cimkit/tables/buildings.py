@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEIGHT_SOURCES = ("points", "attribute", "floors", "default")
-GROUND_SOURCES = ("points", "terrain", "dem", "guess", "none")
+GROUND_SOURCES = ("points", "terrain", "filtered", "dem", "guess", "none")
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -38,10 +38,12 @@ class Buildings:
     h_ground : float64 array, shape (n,)
         Height of the ground at the building, metres in the vertical datum.
     ground_source : text array, shape (n,)
-        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``dem`` (the grid, where
-        an elevation model gave its height), ``guess`` (outside the
-        grid: its nearest cell; without a grid: below the lowest point of the building; not
-        measured), ``none`` (0, nothing known: not measured).
+        ``points`` (ground points within 4 m), ``terrain`` (the grid), ``filtered`` (either,
+        found in a cloud that states no ground), ``dem`` (the grid, where an elevation model
+        gave its height), ``guess`` (outside the grid: its nearest cell; where what was found
+        does not look like ground: that; without a grid, or where a roof would lie below it:
+        below the lowest point of the building; not measured), ``none`` (0, nothing known: not
+        measured).
     h_roof_min, h_roof_50p, h_roof_70p, h_roof_max : float64 array, shape (n,)
         1 %, 50 %, 70 % and 99 % quantile of the roof points; NaN without points.
     height : float64 array, shape (n,)

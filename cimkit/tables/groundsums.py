@@ -1,4 +1,4 @@
-"""Part of a terrain: ground heights summed into cells, ready to be added to other parts."""
+"""Parts of a terrain, each from one file or chunk, ready to be put together with others."""
 
 from __future__ import annotations
 
@@ -28,3 +28,22 @@ class GroundSums(NamedTuple):
     cell: float
     total: NDArray[np.int64]
     points: NDArray[np.int32]
+
+
+class LowestCells(NamedTuple):
+    """Lowest points of the cells of one file or chunk.
+
+    Attributes
+    ----------
+    first_row, first_column : int
+        Cell (0, 0) of the array in the grid that starts at the origin of the CRS.
+    cell : float
+        Edge of a cell in metres.
+    low : int32 array, shape (rows, columns)
+        Millimetres; the largest number of the type where there is no point.
+    """
+
+    first_row: int
+    first_column: int
+    cell: float
+    low: NDArray[np.int32]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GROUND, BUILDING, LOW_NOISE, WATER, HIGH_NOISE = 2, 6, 7, 9, 18
 """Class numbers of the LAS specification (ASPRS LAS 1.4 R15, table 17)."""
 
+NEVER_GROUND = (3, 4, 5, WATER, 13, 14, 15, 16, 17)
+"""Plants, water, wires and their towers, bridges: ground is not looked for among these."""
+
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PointCloud:
@@ -32,6 +35,8 @@ class PointCloud:
         LAS class of each point.
     crs : str
         Any text that pyproj reads; "" where unknown.
+    return_number, number_of_returns : uint8 array, shape (n,), optional
+        Which echo of its pulse each point is, and of how many; 0 where unknown.
 
     Examples
     --------
@@ -46,6 +51,8 @@ class PointCloud:
     z: FloatArray
     classification: ByteArray
     crs: str = ""
+    return_number: ByteArray | None = None
+    number_of_returns: ByteArray | None = None
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "z"):
@@ -54,6 +61,14 @@ class PointCloud:
         object.__setattr__(self, "classification", classes)
         if not len(self.x) == len(self.y) == len(self.z) == len(classes):
             raise TableError("PointCloud: x, y, z and classification differ in length")
+        for name in ("return_number", "number_of_returns"):
+            column = getattr(self, name)
+            if column is None:
+                continue
+            column = np.ascontiguousarray(column, dtype=np.uint8)
+            if len(column) != len(self.x):
+                raise TableError(f"PointCloud: {name} and x differ in length")
+            object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -85,8 +100,15 @@ class PointCloud:
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
         """The points chosen by index or mask."""
+        number, total = self.return_number, self.number_of_returns
         return type(self)(
-            self.x[rows], self.y[rows], self.z[rows], self.classification[rows], self.crs
+            self.x[rows],
+            self.y[rows],
+            self.z[rows],
+            self.classification[rows],
+            self.crs,
+            None if number is None else number[rows],
+            None if total is None else total[rows],
         )
 
     def to_geopandas(self) -> gpd.GeoDataFrame:

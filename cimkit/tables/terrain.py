@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimkit.errors import TableError
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
+
+GIVEN, FOUND, DOUBTFUL = 0, 1, 2
+"""Whether the ground was classified, or found by `cimkit.classify_ground`."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -30,6 +33,9 @@ class Terrain:
         Any text that pyproj reads.
     from_dem : bool array, shape (rows, columns), optional
         Cells whose height is that of an elevation model.
+    found : uint8 array, shape (rows, columns), optional
+        Where the ground around was not given but found among points without classes:
+        `GIVEN`, `FOUND`, or `DOUBTFUL` where these points do not look like ground.
 
     Examples
     --------
@@ -46,13 +52,16 @@ class Terrain:
     cell: float
     crs: str = ""
     from_dem: BoolArray | None = None
+    found: ByteArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "z", np.asarray(self.z, dtype=np.float32))
         if self.z.ndim != 2 or self.measured.shape != self.z.shape:
             raise TableError("Terrain: z and measured must be grids of the same shape")
-        if self.from_dem is not None and self.from_dem.shape != self.z.shape:
-            raise TableError("Terrain: z and from_dem must be grids of the same shape")
+        for name in ("from_dem", "found"):
+            layer = getattr(self, name)
+            if layer is not None and layer.shape != self.z.shape:
+                raise TableError(f"Terrain: z and {name} must be grids of the same shape")
         if not self.cell > 0:
             raise TableError(f"Terrain: cell must be above 0, not {self.cell}")
 
@@ -77,7 +86,9 @@ class Terrain:
         here = slice(south, north + 1), slice(west, east + 1)
         x0, y0 = self.x0 + west * self.cell, self.y0 + south * self.cell
         from_dem = None if self.from_dem is None else self.from_dem[here]
-        return Terrain(self.z[here], self.measured[here], x0, y0, self.cell, self.crs, from_dem)
+        found = None if self.found is None else self.found[here]
+        z, measured = self.z[here], self.measured[here]
+        return Terrain(z, measured, x0, y0, self.cell, self.crs, from_dem, found)
 
     def sample(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Bilinear height at places, shape (n,); NaN outside the grid or on unknown cells."""
@@ -115,6 +126,12 @@ class Terrain:
         if self.from_dem is None or not self.z.size:
             return np.zeros(len(x), dtype=np.bool_)
         return np.asarray(self.from_dem[self._cells(x, y)])
+
+    def found_at(self, x: FloatArray, y: FloatArray) -> ByteArray:
+        """`GIVEN`, `FOUND` or `DOUBTFUL` of the nearest cell, shape (n,)."""
+        if self.found is None or not self.z.size:
+            return np.full(len(x), GIVEN, dtype=np.uint8)
+        return np.asarray(self.found[self._cells(x, y)])
 
     def _cells(self, x: FloatArray, y: FloatArray) -> tuple[IntArray, IntArray]:
         """Row and column of the nearest cells."""

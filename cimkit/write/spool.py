@@ -16,9 +16,15 @@ import numpy as np
 
 from cimkit.tables import Models, PointCloud, Terrain
 from cimkit.tables._columns import IntArray, TextArray
-from cimkit.tables.groundsums import GroundSums
+from cimkit.tables.groundsums import GroundSums, LowestCells
 
-_POINT = np.dtype([("x", "<f8"), ("y", "<f8"), ("z", "<f8"), ("classification", "u1")])
+_BYTES = ("classification", "return_number", "number_of_returns")
+_POINT = np.dtype(
+    [("x", "<f8"), ("y", "<f8"), ("z", "<f8"), *((name, "u1") for name in _BYTES)]
+)
+_LAYERS = ("from_dem", "found")
+"""What a terrain may have besides its heights."""
+
 _PIECE = 1_000_000
 """Points read at once."""
 
@@ -40,7 +46,8 @@ def append_points(path: str | Path, cloud: PointCloud) -> None:
     """Add points to a file."""
     packed = np.empty(len(cloud), dtype=_POINT)
     for field in _POINT.names or ():
-        packed[field] = getattr(cloud, field)
+        column = getattr(cloud, field)
+        packed[field] = 0 if column is None else column
     with Path(path).open("ab") as file:
         file.write(packed.view(np.uint8).data)
 
@@ -56,7 +63,7 @@ def load_points(files: Sequence[tuple[str, int]], crs: str) -> tuple[PointCloud,
     """
     sizes = [Path(path).stat().st_size // _POINT.itemsize for path, _ in files]
     x, y, z = (np.empty(sum(sizes)) for _ in range(3))
-    classes, start = np.empty(sum(sizes), dtype=np.uint8), 0
+    small, start = {name: np.empty(sum(sizes), dtype=np.uint8) for name in _BYTES}, 0
     for (path, _), size in zip(files, sizes, strict=True):
         # Piece by piece: the arrays above are all that stays.
         for first in range(0, size, _PIECE):
@@ -65,10 +72,11 @@ def load_points(files: Sequence[tuple[str, int]], crs: str) -> tuple[PointCloud,
             packed = np.fromfile(path, dtype=_POINT, count=count, offset=offset)
             here = slice(start, start + count)
             x[here], y[here], z[here] = packed["x"], packed["y"], packed["z"]
-            classes[here] = packed["classification"]
+            for name, column in small.items():
+                column[here] = packed[name]
             start += count
     source = np.repeat([number for _, number in files], sizes).astype(np.int64)
-    return PointCloud(x, y, z, classes, crs), source
+    return PointCloud(x, y, z, crs=crs, **small), source
 
 
 def save_sums(path: str | Path, sums: GroundSums) -> None:
@@ -87,14 +95,30 @@ def load_sums(paths: Sequence[str | Path]) -> Iterator[GroundSums]:
             )
 
 
+def save_lowest(path: str | Path, lowest: LowestCells) -> None:
+    """Keep the lowest heights of the cells of one file."""
+    place = np.array([lowest.first_row, lowest.first_column])
+    np.savez(path, place=place, cell=lowest.cell, low=lowest.low)
+
+
+def load_lowest(paths: Sequence[str | Path]) -> Iterator[LowestCells]:
+    """The lowest heights of several files, one at a time."""
+    for path in paths:
+        with np.load(path) as arrays:
+            row, column = arrays["place"].tolist()
+            yield LowestCells(row, column, float(arrays["cell"]), arrays["low"])
+
+
 def save_terrain(folder: str | Path, terrain: Terrain) -> None:
     """Keep a terrain so that workers can map it into memory, in the place of an earlier one."""
     shutil.rmtree(folder, ignore_errors=True)
     Path(folder).mkdir(parents=True)
     np.save(Path(folder, "z.npy"), terrain.z)
     np.save(Path(folder, "measured.npy"), terrain.measured)
-    if terrain.from_dem is not None:
-        np.save(Path(folder, "from_dem.npy"), terrain.from_dem)
+    for name in _LAYERS:
+        layer = getattr(terrain, name)
+        if layer is not None:
+            np.save(Path(folder, f"{name}.npy"), layer)
     np.save(Path(folder, "place.npy"), np.array([terrain.x0, terrain.y0, terrain.cell]))
 
 
@@ -105,9 +129,11 @@ def load_terrain_window(
     x0, y0, cell = np.load(Path(folder, "place.npy")).tolist()
     z = np.load(Path(folder, "z.npy"), mmap_mode="r")
     measured = np.load(Path(folder, "measured.npy"), mmap_mode="r")
-    dem = Path(folder, "from_dem.npy")
-    from_dem = np.load(dem, mmap_mode="r") if dem.exists() else None
-    return Terrain(z, measured, x0, y0, cell, crs, from_dem).window(bounds)
+    files = {name: Path(folder, f"{name}.npy") for name in _LAYERS}
+    layers = {
+        name: np.load(file, mmap_mode="r") for name, file in files.items() if file.exists()
+    }
+    return Terrain(z, measured, x0, y0, cell, crs, **layers).window(bounds)
 
 
 def save_models(path: str | Path, models: Models) -> None:

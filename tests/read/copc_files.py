@@ -17,7 +17,7 @@ def records(x, y, z, classes, offset):
     for at, values, start in ((0, x, offset[0]), (4, y, offset[1]), (8, z, offset[2])):
         whole = np.round((values - start) / SCALE).astype("<i4")
         raw[:, at : at + 4] = whole.view(np.uint8).reshape(-1, 4)
-    raw[:, 14] = 0x11  # first of one return
+    raw[:, 14] = 0x31  # first of three returns
     raw[:, 16] = classes
     return raw
 

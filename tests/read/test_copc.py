@@ -82,6 +82,11 @@ def test_the_points_are_those_of_the_plain_file(whole, cloud, tmp_path):
     expected = table([read_points(plain)])
     np.testing.assert_array_equal(table(nodes), expected)
     np.testing.assert_array_equal(table([read_points(whole)]), expected)
+    for node in nodes:
+        assert node.return_number is not None
+        assert node.number_of_returns is not None
+        assert set(node.return_number.tolist()) == {1}
+        assert set(node.number_of_returns.tolist()) == {3}
 
 
 @pytest.mark.parametrize("place", [(0, 0), (90, 90), (395, 295), (-500, 0)])

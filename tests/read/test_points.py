@@ -69,6 +69,22 @@ def test_usual_versions_are_read(tmp_path, version, point_format):
     assert len(read_points(path)) == 5000
 
 
+@pytest.mark.parametrize("point_format", [1, 3, 6])
+@pytest.mark.parametrize("suffix", ["las", "laz"])
+def test_returns_are_read(tmp_path, point_format, suffix):
+    version = "1.4" if point_format == 6 else "1.2"
+    las = laspy.LasData(laspy.LasHeader(version=version, point_format=point_format))
+    las.x = las.y = las.z = np.arange(6.0)
+    las.return_number = [1, 1, 2, 1, 2, 3]
+    las.number_of_returns = [1, 2, 2, 3, 3, 3]
+    las.write(str(tmp_path / f"a.{suffix}"))
+    cloud = read_points(tmp_path / f"a.{suffix}")
+    assert cloud.return_number is not None
+    assert cloud.number_of_returns is not None
+    assert cloud.return_number.tolist() == [1, 1, 2, 1, 2, 3]
+    assert cloud.number_of_returns.tolist() == [1, 2, 2, 3, 3, 3]
+
+
 def test_chunks_together_are_the_file(cloud_file):
     header = probe_las(cloud_file)
     parts = list(iterate_points(header, chunk=1700))

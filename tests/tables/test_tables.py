@@ -12,7 +12,16 @@ from shapely import Polygon, box
 
 from cimkit.errors import ParameterError, TableError
 from cimkit.steps.reconstruct import reconstruct
-from cimkit.tables import Addresses, Buildings, Footprints, Links, Models, PointCloud, TileTree
+from cimkit.tables import (
+    Addresses,
+    Buildings,
+    Footprints,
+    Links,
+    Models,
+    PointCloud,
+    Terrain,
+    TileTree,
+)
 from cimkit.tables.coerce import as_addresses, as_footprints, as_points
 
 YARD = box(0, 0, 20, 20).difference(box(5, 5, 15, 15))
@@ -68,6 +77,21 @@ def test_identifiers_must_identify(ids, words):
 def test_points_must_be_finite():
     with pytest.raises(TableError, match="y: row 1 is not a finite number"):
         PointCloud([0, 1], [0, np.nan], [0, 0], [2, 2])
+
+
+@pytest.mark.parametrize("name", ["return_number", "number_of_returns"])
+def test_returns_go_with_their_points(name):
+    cloud = PointCloud([0, 1, 2], [0, 0, 0], [5, 6, 7], [1, 1, 1], **{name: [1, 2, 3]})
+    assert getattr(cloud.take(np.array([2, 0])), name).tolist() == [3, 1]
+    with pytest.raises(TableError, match=f"{name} and x differ in length"):
+        PointCloud([0], [0], [0], [1], **{name: [1, 2]})
+
+
+def test_layers_of_a_terrain_have_its_shape():
+    z, measured = np.zeros((2, 2)), np.ones((2, 2), bool)
+    for name in ("from_dem", "found"):
+        with pytest.raises(TableError, match=f"z and {name}"):
+            Terrain(z, measured, 0, 0, 1, **{name: np.zeros((3, 2), np.uint8)})
 
 
 def test_half_a_place_is_no_place():
