@@ -312,11 +312,12 @@ def _make_blocks(
     )
     bounds = inputs.footprints.bounds
     _, base = cityjson_header(job.crs, inputs.bounds)
-    tasks = {}
+    tasks, seen_rows = {}, []
     for block in blocks:
         low, high = block.window[:2], block.window[2:]
         seen = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)
         rows = np.flatnonzero(seen)
+        seen_rows.append(rows)
         tasks[block.name] = BlockTask(
             block.window,
             inputs.footprints.take(rows),
@@ -337,7 +338,7 @@ def _make_blocks(
     bare = {name: tasks[name]._replace(points=None) for name in poisoned}
     for name, part in zip(bare, workers.run("again", make_block, bare), strict=True):
         parts[[block.name for block in blocks].index(name)] = part
-    made = Made(blocks, parts)
+    made = Made(blocks, parts, seen_rows, job.lod)
     made.set_aside += [
         _set_aside(name, error, int(tasks[name].own.sum())) for name, error in poisoned.items()
     ]

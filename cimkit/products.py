@@ -16,19 +16,23 @@ from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
+from cimkit.steps.party_walls import join_neighbours, share_walls
 from cimkit.steps.reconstruct.heights import find_roof_classes
+from cimkit.steps.reconstruct.quality import judge
 from cimkit.tables import (
     Buildings,
     Footprints,
     Issue,
     Links,
     Models,
+    Quality,
     Terrain,
     TileTree,
     count_issues,
 )
 from cimkit.tables._columns import IntArray, TextArray
 from cimkit.tables.pointcloud import GROUND, NEVER_GROUND
+from cimkit.tables.quality import LATE
 from cimkit.tables.reportfacts import Balance, ReportFacts
 from cimkit.tasks import (
     LINES,
@@ -40,7 +44,7 @@ from cimkit.tasks import (
     PointFile,
     StoredModels,
 )
-from cimkit.write.cityjson import cityjson_header
+from cimkit.write.cityjson import add_attributes, cityjson_header
 from cimkit.write.frames import (
     address_frame,
     building_frame,
@@ -127,9 +131,26 @@ class Scan:
 
 
 class Made:
-    """Buildings of all blocks in the order of the footprints, and where their models lie."""
+    """Buildings of all blocks in the order of the footprints, and where their models lie.
 
-    def __init__(self, blocks: list[Block], parts: list[Part]) -> None:
+    Parameters
+    ----------
+    blocks : list of Block
+    parts : list of Part
+        What each left.
+    seen : sequence of int64 array
+        Rows of the footprints that each saw.
+    lod : tuple of str
+        Levels of detail that were asked for.
+    """
+
+    def __init__(
+        self,
+        blocks: list[Block],
+        parts: list[Part],
+        seen: Sequence[IntArray],
+        lod: tuple[str, ...],
+    ) -> None:
         self.parts = parts
         results: list[BlockResult] = [part.result for part in parts]
         rows = (
@@ -139,6 +160,10 @@ class Made:
         )
         back = np.argsort(rows)
         self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
+        quality = Quality.concatenate([r.quality for r in results]).take(back)
+        walls = join_neighbours([r.neighbours for r in results], seen)
+        quality = share_walls(quality, self.buildings, walls)
+        self.quality = judge(quality, self.buildings, lods=lod)
         found = (issue for result in results for issue in result.issues)
         self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
         self.set_aside: list[Issue] = []
@@ -222,7 +247,12 @@ def write_products(staging: Staging, city: Product) -> None:
     buildings = city.made.buildings
     head, _ = cityjson_header(footprints.crs, city.inputs.bounds)
     path = staging.path("models.city.jsonl")
-    merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size)
+    late = {name: getattr(city.made.quality, name).tolist() for name in LATE}
+
+    def amend(row: int, line: bytes) -> bytes:
+        return add_attributes(line, {name: column[row] for name, column in late.items()})
+
+    merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size, amend)
     tiles: list[MadeTile] = [tile.result for tile in city.tiles]
     for part, tile in zip(city.tiles, tiles, strict=True):
         staging.adopt(f"tiles/{tile.uri}", f"{part.folder}/{tile.uri}")
@@ -230,7 +260,8 @@ def write_products(staging: Staging, city: Product) -> None:
     staging.write("tiles/tileset.json", tileset_json(city.tree, boxes, uris, city.placement))
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
-    layers = {"buildings": building_frame(footprints, buildings, city.address.tolist())}
+    address = city.address.tolist()
+    layers = {"buildings": building_frame(footprints, buildings, city.made.quality, address)}
     if addresses is not None:
         layers["addresses"] = address_frame(addresses, city.links)
     layers |= {"links": city.links.to_pandas(), "issues": issue_frame(city.issues)}

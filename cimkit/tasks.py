@@ -14,15 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.blocks import common, inside, repeated_points
+from cimkit.kernels.grouping import group_rows
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
 from cimkit.steps.classify import Classes, classify_points
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
+from cimkit.steps.party_walls import Neighbours, find_neighbours
 from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.reconstruct.lod import reconstruct
+from cimkit.steps.reconstruct.quality import measure_quality
 from cimkit.steps.singulate import singulate
-from cimkit.tables import Buildings, Footprints, Issue, Terrain
+from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Quality, Terrain
 from cimkit.tables._columns import BoolArray, IntArray, TextArray
 from cimkit.write.cityjson import IntXYZ, cityjson_features
 from cimkit.write.glb import encode_glb
@@ -180,9 +183,14 @@ class BlockTask(NamedTuple):
 
 
 class BlockResult(NamedTuple):
-    """What a block leaves; its models and their lines are in its part."""
+    """What a block leaves; its models and their lines are in its part.
+
+    `neighbours` are rows of the footprints that the block saw.
+    """
 
     buildings: Buildings
+    quality: Quality
+    neighbours: Neighbours
     issues: list[Issue]
     line_sizes: list[int]
     n_repeated: int
@@ -233,9 +241,37 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         lod=task.lod,
     )
     buildings = buildings.replace(code=task.code)
+    quality = _measure(task, models, cloud, building_of_point, rules)
+    neighbours = find_neighbours(task.footprints, task.own)
     save_models(f"{part}/{MODELS}", models.best())
-    sizes = save_lines(f"{part}/{LINES}", cityjson_features(buildings, models, task.base))
-    return BlockResult(buildings, issues, sizes, n_repeated)
+    lines = cityjson_features(buildings, models, task.base, quality)
+    sizes = save_lines(f"{part}/{LINES}", lines)
+    return BlockResult(buildings, quality, neighbours, issues, sizes, n_repeated)
+
+
+def _measure(
+    task: BlockTask,
+    models: Models,
+    cloud: PointCloud | None,
+    building_of_point: IntArray | None,
+    rules: HeightRules,
+) -> Quality:
+    """Quality of the models of a block, by the points on each building."""
+    footprints = task.footprints.take(task.own)
+    n = len(footprints)
+    if cloud is None or building_of_point is None:
+        nothing = np.empty(0, np.int64), np.zeros(n + 1, np.int64)
+        return measure_quality(models, footprints, None, *nothing, lods=task.lod)
+    is_roof = cloud.has_class(rules.roof_classes or ())
+    is_ground = cloud.has_class(rules.ground_classes) & ~is_roof
+    return measure_quality(
+        models,
+        footprints,
+        (cloud.x, cloud.y, cloud.z),
+        *group_rows(np.where(is_roof, building_of_point, -1), n),
+        ground=group_rows(np.where(is_ground, building_of_point, -1), n),
+        lods=task.lod,
+    )
 
 
 class StoredModels(NamedTuple):
@@ -289,5 +325,8 @@ def make_tile(task: TileTask) -> Part:
     return keep(task.folder, {**task._asdict(), "stored": stored, "folder": None}, make, KINDS)
 
 
-KINDS = {kind.__name__: kind for kind in (Buildings, Issue, Decoded, BlockResult, MadeTile)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (Buildings, Quality, Neighbours, Issue, Decoded, BlockResult, MadeTile)
+}
 """Classes in the results of parts."""

@@ -1,10 +1,10 @@
 """How well points cover a footprint: density, cells without data, largest empty circle.
 
-The definitions are those of roofer and the 3DBAG (3DBAG/roofer, `rf_pt_density`, `rf_nodata_frac`,
-`rf_nodata_r`, `rf_is_glass_roof`): a raster of 0.5 m whose cells count where their centre lies in
-the footprint. The circle is exact to 1 cm: squares are split while they may hold a better centre
-(quadtree search, as "polylabel" does for the pole of inaccessibility), instead of the Voronoi
-diagram of points and densified outline that roofer builds.
+The definitions are those of roofer and the 3DBAG (`rf_pt_density`, `rf_nodata_frac`,
+`rf_nodata_r`, `rf_is_glass_roof`): a raster of 0.5 m whose cells count where their centre lies
+in the footprint. The circle is exact to 1 cm: squares are split while they may hold a better one
+(quadtree search, as "polylabel" does for the pole of inaccessibility), where roofer builds the
+Voronoi diagram of the points and of an outline with a vertex each 0.5 m.
 
 Everything is computed in metres from a corner of the footprint, after rounding to millimetres.
 
@@ -112,11 +112,11 @@ def _cells_inside(
         for i in range(first, last):
             bx, by = xy[i, 0], xy[i, 1]
             if ay != by:
-                low = max(int(math.ceil(min(ay, by) / cell - 0.5)), 0)
-                high = min(int(math.ceil(max(ay, by) / cell - 0.5)), rows)
+                low = max(math.ceil(min(ay, by) / cell - 0.5), 0)
+                high = min(math.ceil(max(ay, by) / cell - 0.5), rows)
                 for row in range(low, high):
                     east = ax + ((row + 0.5) * cell - ay) / (by - ay) * (bx - ax)
-                    column = min(max(int(math.ceil(east / cell - 0.5)), 0), columns)
+                    column = min(max(math.ceil(east / cell - 0.5), 0), columns)
                     flips[row, column] ^= 1
             ax, ay = bx, by
     inside = np.empty(rows * columns, np.bool_)
@@ -157,9 +157,8 @@ def _nearest(
         return np.inf
     i = min(max(int(x / cell), 0), columns - 1)
     j = min(max(int(y / cell), 0), rows - 1)
-    margin = max(
-        min(min(x - i * cell, (i + 1) * cell - x), min(y - j * cell, (j + 1) * cell - y)), 0.0
-    )
+    east, north = x - i * cell, y - j * cell
+    margin = max(min(east, cell - east, north, cell - north), 0.0)
     least = np.inf
     most = max(limit, 0.0) ** 2
     for ring in range(max(columns, rows) + 1):
@@ -259,8 +258,8 @@ def cover_roofs(
         cell = CELL
         while (width / cell + 1.0) * (height / cell + 1.0) > CELLS_MAX:
             cell *= 2.0
-        columns = max(int(math.ceil(width / cell)), 1)
-        lines = max(int(math.ceil(height / cell)), 1)
+        columns = max(math.ceil(width / cell), 1)
+        lines = max(math.ceil(height / cell), 1)
         inside = _cells_inside(xy, offsets, cell, columns, lines)
         starts = np.zeros(len(inside) + 1, np.int64)
         ground = np.zeros(len(inside), np.int64)

@@ -2,7 +2,7 @@
 
 A point is compared with the highest roof face at its place. Faces are planar, so that no
 triangulation is needed: whether a face covers the place is decided in plan by the even-odd rule
-over all its rings, its height there by its plane (Newell's normal through the mean of its corners).
+over all its rings, its height there by its plane (Newell's normal, through the mean corner).
 
 Points near the outline are left out: they may be from a wall or from the neighbour. Differences
 are rounded to millimetres and summed as whole numbers, so that neither the order of the points
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray, IntArray
 
 INSET = 0.3
-"""Metres from the outline within which points are left out: scan and map disagree by as much."""
+"""Metres from the outline within which points are left out: scan and map disagree by it."""
 
 STEEPEST = 0.087
 """Least z of the unit normal of a roof face: 85 degrees. A steeper one is a wall."""
@@ -53,7 +53,7 @@ class Residuals(NamedTuple):
 
     Attributes
     ----------
-    count : int64 array, shape (n, k)
+    compared : int64 array, shape (n, k)
         Points that were compared.
     squares : int64 array, shape (n, k)
         Sum of the squared differences, mm².
@@ -61,7 +61,7 @@ class Residuals(NamedTuple):
         Points that lie within the given distance of the roof.
     """
 
-    count: IntArray
+    compared: IntArray
     squares: IntArray
     near: IntArray
 

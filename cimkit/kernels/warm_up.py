@@ -21,6 +21,9 @@ from cimkit.kernels.progressive_morphology import (
     lift_to_middle,
     lowest_cells,
 )
+from cimkit.kernels.roof_cover import cover_roofs
+from cimkit.kernels.roof_residuals import Solids, roof_residuals
+from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.tables import Footprints
 
@@ -54,6 +57,20 @@ def warm_up(_: object = None) -> None:
     find_objects(low, 1.0, 3.0, 0.3, 0.3, 2.0)
     compare_neighbours(lift_to_middle(low, low), 0.1, 2.0)
     describe_neighbourhoods(x, y, z, x[:, None] > [1, 2], owner, 1.0)
+    outline = np.rint(one.xy * 1000.0).astype(np.int64), one.ring_offsets, one.polygon_offsets
+    rows, borders = group_rows(owner, 1)
+    first, whole = np.zeros(1, np.int64), np.array([0, 1])
+    flat = Solids(
+        np.array([[0.0, 0, 3], [2, 0, 3], [2, 2, 3]]),
+        np.arange(3),
+        np.array([0, 3]),
+        whole,
+        whole,
+        np.array([2], np.uint8),
+    )
+    roof_residuals(x, y, z, rows, borders, *outline, flat, first[:, None], 0.2)
+    cover_roofs(x, y, rows, borders, rows, borders, *outline)
+    shared_outline(first, first, *outline, 0.1)
     os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
     os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
 

@@ -15,7 +15,16 @@ import rasterio
 
 from cimkit.errors import FormatError, InputError
 from cimkit.read.cityjson import read_models
-from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Models, Terrain
+from cimkit.tables import (
+    Addresses,
+    Buildings,
+    Footprints,
+    Issue,
+    Links,
+    Models,
+    Quality,
+    Terrain,
+)
 
 CITY_FORMAT = "cimkit city 1"
 """What the manifest of a city folder says it is."""
@@ -79,6 +88,13 @@ class City:
         return Buildings.from_pandas(
             self._layer("buildings").fillna({"code": "", "reason": ""})
         )
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Quality and measures of the models, in the order of the buildings."""
+        frame = self._layer("buildings")
+        text = frame.select_dtypes("object").columns
+        return Quality.from_pandas(frame.assign(**frame[text].fillna("")))
 
     @cached_property
     def addresses(self) -> Addresses:
@@ -180,7 +196,7 @@ def open_city(path: str | Path) -> City:
     Returns
     -------
     City
-        With `buildings`, `footprints`, `addresses`, `links`, `issues`, `terrain`,
+        With `buildings`, `footprints`, `addresses`, `links`, `quality`, `issues`, `terrain`,
         `models(lod)`.
     """
     return City(path)

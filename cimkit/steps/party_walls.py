@@ -1,22 +1,22 @@
 """Party walls: outer walls that stand against another building; and footprints on each other.
 
-In two parts, so that no result depends on the blocks of a build. What footprints have in common
+In two parts, so that no result depends on the blocks of a build. What outlines have in common
 is geometry of two neighbours, and a block holds all neighbours of its buildings: `find_neighbours`
-runs there. How high the common wall is depends on the heights of both, and the neighbour may be of
-another block: `share_walls` runs when all heights are known, on numbers alone.
+runs there. How high the common wall is depends on the heights of both, and the neighbour may be
+of another block: `share_walls` runs when all heights are known, on numbers alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import shapely
 
 from cimkit.kernels.shared_outline import shared_outline
-from cimkit.tables import Buildings, Footprints
+from cimkit.tables import Buildings, Footprints, Quality
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
-from cimkit.tables.quality import Quality
 
 GAP_MAX = 0.1
 """Metres between the outlines of two buildings that share a wall: maps are no finer."""
@@ -63,7 +63,9 @@ def find_neighbours(footprints: Footprints, own: BoolArray | None = None) -> Nei
 
     Examples
     --------
-    >>> row = Footprints.from_polygons(["a", "b"], [shapely.box(0, 0, 5, 9), shapely.box(5, 2, 9, 9)])
+    >>> row = Footprints.from_polygons(
+    ...     ["a", "b"], [shapely.box(0, 0, 5, 9), shapely.box(5, 2, 9, 9)]
+    ... )
     >>> found = find_neighbours(row)
     >>> found.building, found.neighbour, found.length
     (array([0, 1]), array([1, 0]), array([7., 7.]))
@@ -83,6 +85,36 @@ def find_neighbours(footprints: Footprints, own: BoolArray | None = None) -> Nei
     overlap = np.round(_common_areas(footprints, one, other), 4)
     found = (length > 0) | (overlap > 0)
     return Neighbours(one[found], other[found], length[found], overlap[found])
+
+
+def join_neighbours(parts: Sequence[Neighbours], rows: Sequence[IntArray]) -> Neighbours:
+    """Pairs of several tables as one, in rows of the whole.
+
+    Parameters
+    ----------
+    parts : sequence of Neighbours
+        No building in two of them.
+    rows : sequence of int64 array
+        For each part, the rows of its footprints in the whole.
+
+    Examples
+    --------
+    >>> pair = Neighbours(np.array([0]), np.array([1]), np.array([7.0]), np.array([0.0]))
+    >>> other = pair._replace(building=pair.neighbour, neighbour=pair.building)
+    >>> joined = join_neighbours([pair, other], [np.array([8, 9]), np.array([8, 9])])
+    >>> joined.building, joined.neighbour
+    (array([8, 9]), array([9, 8]))
+    """
+    one = [place[part.building] for part, place in zip(parts, rows, strict=True)]
+    other = [place[part.neighbour] for part, place in zip(parts, rows, strict=True)]
+    building, neighbour = np.concatenate(one), np.concatenate(other)
+    order = np.lexsort((neighbour, building))
+    return Neighbours(
+        building[order],
+        neighbour[order],
+        np.concatenate([part.length for part in parts])[order],
+        np.concatenate([part.overlap for part in parts])[order],
+    )
 
 
 def share_walls(quality: Quality, buildings: Buildings, neighbours: Neighbours) -> Quality:

@@ -7,6 +7,7 @@ from cimkit.tables.issue import Issue, count_issues, sort_issues
 from cimkit.tables.links import Links
 from cimkit.tables.models import Models
 from cimkit.tables.pointcloud import PointCloud
+from cimkit.tables.quality import Quality
 from cimkit.tables.terrain import Terrain
 from cimkit.tables.tiletree import TileTree
 
@@ -18,6 +19,7 @@ __all__ = [
     "Links",
     "Models",
     "PointCloud",
+    "Quality",
     "Terrain",
     "TileTree",
     "count_issues",

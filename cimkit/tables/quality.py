@@ -43,6 +43,9 @@ FAILURES = (
 )
 """Parts of the rule that a building can fail, in the order in which `fails` lists them."""
 
+LATE = ("area_wall", "area_party_wall", "area_overlap", "passes", "fails")
+"""Columns that need the whole city: a building's neighbours may be of another block."""
+
 _TEXTS = ("roof_type", "validity_lod12", "validity_lod13", "validity_lod22", "fails")
 _FLAGS = ("is_glass_roof", "passes")
 

@@ -1,6 +1,6 @@
 """Areas, slopes and volumes of the faces of solids, all at once.
 
-One pass over the corners of all rings. Coordinates are taken relative to a vertex of each solid:
+One pass over the corners of all rings. Coordinates are taken relative to a vertex of the solid:
 products of eastings near 4e7 would lose small faces.
 """
 
@@ -40,7 +40,9 @@ def face_vectors(models: Models) -> FloatArray:
     --------
     >>> import shapely
     >>> import cimkit
-    >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 3, 2)], floors=[1])
+    >>> footprints = cimkit.Footprints.from_polygons(
+    ...     ["a"], [shapely.box(0, 0, 3, 2)], floors=[1]
+    ... )
     >>> _, models, _ = cimkit.reconstruct(footprints)
     >>> face_vectors(models.at("1.2"))[-1].tolist()
     [0.0, 0.0, 6.0]
@@ -55,14 +57,16 @@ def solid_volumes(models: Models) -> FloatArray:
     --------
     >>> import shapely
     >>> import cimkit
-    >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 3, 2)], floors=[1])
+    >>> footprints = cimkit.Footprints.from_polygons(
+    ...     ["a"], [shapely.box(0, 0, 3, 2)], floors=[1]
+    ... )
     >>> _, models, _ = cimkit.reconstruct(footprints)
     >>> solid_volumes(models.at("1.2"))
     array([18.])
     """
     vectors, mean = _measure(models)
     pyramids = (vectors * mean).sum(axis=1) / 3.0
-    return np.bincount(models.solid_of_face, pyramids, len(models))
+    return np.asarray(np.bincount(models.solid_of_face, pyramids, len(models)), np.float64)
 
 
 def face_slopes(models: Models) -> tuple[FloatArray, FloatArray]:
@@ -98,7 +102,7 @@ def face_slopes(models: Models) -> tuple[FloatArray, FloatArray]:
 
 
 def _measure(models: Models) -> tuple[FloatArray, FloatArray]:
-    """Area vector of each face, and the mean of its corners, relative to a vertex of the solid."""
+    """Area vector and mean corner of each face, relative to a vertex of its solid."""
     n_faces = len(models.semantics)
     corners = len(models.ring_vertex)
     first, size = models.ring_offsets[:-1], np.diff(models.ring_offsets)

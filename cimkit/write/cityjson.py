@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 import pyproj
 
 from cimkit.errors import TableError
-from cimkit.tables import Buildings, Models
-from cimkit.tables.models import GROUND_SURFACE, SURFACE_NAMES
+from cimkit.tables import Buildings, Models, Quality
+from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, SURFACE_NAMES
+from cimkit.tables.quality import LATE
+from cimkit.tables.surfaces import face_slopes
 
 SCALE = 0.0001
 """Metres: roofs lie on their planes to 0.1 mm, which validators want (0.001 m is too coarse)."""
@@ -52,7 +54,7 @@ IntXYZ = tuple[int, int, int]
 
 
 def cityjson_features(
-    buildings: Buildings, models: Models, base: IntXYZ
+    buildings: Buildings, models: Models, base: IntXYZ, quality: Quality | None = None
 ) -> Iterator[bytes]:
     """One line for each building: LoD0 and its solids of all levels of detail.
 
@@ -63,14 +65,17 @@ def cityjson_features(
         In the order of `buildings`; solids of one building follow each other.
     base : tuple of int
         From `cityjson_header`.
+    quality : Quality, optional
+        In the order of `buildings`; what is known only of the whole city is left out, for
+        `add_attributes`.
 
     Yields
     ------
     bytes
         A line with its end.
     """
-    names = [field.name for field in fields(buildings) if field.name != "building_id"]
-    columns = {name: getattr(buildings, name).tolist() for name in names}
+    columns = _columns(buildings) | ({} if quality is None else _columns(quality, LATE))
+    slopes = [angle.tolist() for angle in face_slopes(models)]
     solids = models.building_id.tolist()
     start = 0
     for row, name in enumerate(buildings.building_id.tolist()):
@@ -79,7 +84,9 @@ def cityjson_features(
             last += 1
         vertices: list[list[int]] = []
         geometry = [_footprint(models, start, base, vertices)] if last > start else []
-        geometry += [_solid(models, solid, base, vertices) for solid in range(start, last)]
+        geometry += [
+            _solid(models, solid, base, vertices, slopes) for solid in range(start, last)
+        ]
         start = last
         attributes = {key: _value(column[row]) for key, column in columns.items()}
         thing = {"type": "Building", "attributes": attributes, "geometry": geometry}
@@ -92,7 +99,9 @@ def cityjson_features(
             }
         )
     if start < len(solids):
-        raise TableError(f"CityJSON: the model of {solids[start]!r} is not in the buildings' order")
+        raise TableError(
+            f"CityJSON: the model of {solids[start]!r} is not in the buildings' order"
+        )
 
 
 def reference_system(crs: str) -> str:
@@ -115,8 +124,40 @@ def reference_system(crs: str) -> str:
     return found.to_string()
 
 
+def add_attributes(line: bytes, attributes: Mapping[str, Any]) -> bytes:
+    """A line of `cityjson_features` with more attributes, before those that it has.
+
+    Parameters
+    ----------
+    line : bytes
+    attributes : mapping of str to number, bool or str
+        NaN becomes null.
+
+    Examples
+    --------
+    >>> line = b'{"CityObjects":{"a":{"type":"Building","attributes":{"height":3.0}}}}'
+    >>> add_attributes(line, {"passes": True})
+    b'{"CityObjects":{"a":{"type":"Building","attributes":{"passes":true,"height":3.0}}}}'
+    """
+    # No text can hold the mark: in it, each quotation mark would follow a backslash.
+    head, mark, tail = line.partition(b'"attributes":{')
+    more = _line({name: _value(value) for name, value in attributes.items()})[1:-2]
+    return head + mark + more + (b"" if tail.startswith(b"}") else b",") + tail
+
+
+def _columns(table: Buildings | Quality, left_out: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Columns of a table but the identifier, as lists."""
+    names = [field.name for field in fields(table)]
+    kept = [name for name in names if name not in ("building_id", *left_out)]
+    return {name: getattr(table, name).tolist() for name in kept}
+
+
 def _solid(
-    models: Models, row: int, base: IntXYZ, vertices: list[list[int]]
+    models: Models,
+    row: int,
+    base: IntXYZ,
+    vertices: list[list[int]],
+    slopes: list[list[float]],
 ) -> dict[str, Any]:
     """One solid; its vertices are added to those of the building."""
     first, last = models.vertex_offsets[row], models.vertex_offsets[row + 1]
@@ -124,15 +165,19 @@ def _solid(
     whole = np.rint((models.vertices[first:last] - base) / SCALE).astype(np.int64)
     vertices += whole.tolist()
     faces = range(models.solid_offsets[row], models.solid_offsets[row + 1])
-    semantics = models.semantics[faces.start : faces.stop].tolist()
+    surfaces: list[dict[str, Any]] = [{"type": name} for name in SURFACE_NAMES[:ROOF_SURFACE]]
+    values = models.semantics[faces.start : faces.stop].tolist()
+    for place, face in enumerate(faces):
+        if values[place] == ROOF_SURFACE:
+            values[place] = len(surfaces)
+            slope, azimuth = (_value(angle[face]) for angle in slopes)
+            roof = {"type": SURFACE_NAMES[ROOF_SURFACE], "slope": slope, "azimuth": azimuth}
+            surfaces.append(roof)
     return {
         "type": "Solid",
         "lod": str(models.lod[row]),
         "boundaries": [[_rings(models, face, shift) for face in faces]],
-        "semantics": {
-            "surfaces": [{"type": name} for name in SURFACE_NAMES],
-            "values": [semantics],
-        },
+        "semantics": {"surfaces": surfaces, "values": [values]},
     }
 
 

@@ -19,7 +19,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from cimkit.errors import StoreError
-from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Terrain
+from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Quality, Terrain
 from cimkit.write.faults import disk_faults
 
 _CLOCK = "1970-01-01T00:00:00.000Z"
@@ -55,11 +55,13 @@ def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
 
 
 def building_frame(
-    footprints: Footprints, buildings: Buildings, address: Sequence[str]
+    footprints: Footprints, buildings: Buildings, quality: Quality, address: Sequence[str]
 ) -> gpd.GeoDataFrame:
     """Layer ``buildings``: all attributes, the primary address, the cleaned footprint."""
     frame = buildings.to_pandas().assign(address=list(address), floors=footprints.floors)
     frame = frame.assign(label=footprints.label.astype(object))
+    measured = quality.to_pandas().drop(columns="building_id")
+    frame = pd.concat([frame, measured], axis=1)
     return gpd.GeoDataFrame(frame, geometry=list(footprints.polygons()), crs=footprints.crs)
 
 

@@ -7,7 +7,7 @@ change.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -179,6 +179,7 @@ def merge_lines(
     files: Sequence[str | Path],
     file_of_line: IntArray,
     sizes: IntArray,
+    amend: Callable[[int, bytes], bytes],
 ) -> None:
     """Write lines of several files into one, in a new order.
 
@@ -191,17 +192,20 @@ def merge_lines(
         Each holds some of the lines, in the new order among themselves.
     file_of_line, sizes : int64 array, shape (n_lines,)
         Where each line is, in the new order, and how long it is.
+    amend : callable
+        What to write for a line, given its row in the new order and its bytes.
     """
     at = np.zeros(len(files), dtype=np.int64)
     with ExitStack() as stack:
         target = stack.enter_context(Path(out).open("wb"))
         target.write(head)
         opened: dict[int, BinaryIO] = {}
-        for number, size in zip(file_of_line.tolist(), sizes.tolist(), strict=True):
+        rows = enumerate(zip(file_of_line.tolist(), sizes.tolist(), strict=True))
+        for row, (number, size) in rows:
             if number not in opened:
                 if len(opened) == _OPEN_FILES:
                     opened.pop(next(iter(opened))).close()
                 opened[number] = stack.enter_context(Path(files[number]).open("rb"))
                 opened[number].seek(at[number])
-            target.write(opened[number].read(size))
+            target.write(amend(row, opened[number].read(size)))
             at[number] += size

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cimkit.kernels.roof_cover import Cover, cover_roofs
-from cimkit.kernels.roof_residuals import Solids, roof_residuals
-from cimkit.tables import Buildings, Footprints, Models
+from cimkit.kernels.roof_residuals import Residuals, Solids, roof_residuals
+from cimkit.tables import Buildings, Footprints, Models, Quality
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
 from cimkit.tables.models import ROOF_SURFACE, WALL_SURFACE
-from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, ROOF_TYPES, UNCHECKED, Quality
+from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, ROOF_TYPES, UNCHECKED
 from cimkit.tables.surfaces import face_vectors, solid_volumes
 
 NEAR = 0.2
-"""Metres between point and roof that count as a fit: five times the noise of airborne lasers."""
+"""Metres between point and roof that count as a fit: five times the noise of a laser scan."""
 
 POINTS_MIN = 10
 """Fewer points say nothing about the fit of a roof."""
@@ -86,7 +86,9 @@ def measure_quality(
     --------
     >>> import shapely
     >>> import cimkit
-    >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 3, 2)], floors=[1])
+    >>> footprints = cimkit.Footprints.from_polygons(
+    ...     ["a"], [shapely.box(0, 0, 3, 2)], floors=[1]
+    ... )
     >>> _, models, _ = cimkit.reconstruct(footprints)
     >>> none = np.empty(0, np.int64)
     >>> quality = measure_quality(models, footprints, None, none, np.zeros(2, np.int64))
@@ -96,49 +98,37 @@ def measure_quality(
     n = len(footprints)
     solid_of = _solids_of(models, footprints)
     points = (np.empty(0), np.empty(0), np.empty(0)) if xyz is None else xyz
-    nothing = np.empty(0, np.int64), np.zeros(n + 1, np.int64)
     ring_mm = np.rint(footprints.xy * 1000.0).astype(np.int64)
     outline = ring_mm, footprints.ring_offsets, footprints.polygon_offsets
     fit = roof_residuals(*points, rows, borders, *outline, _arrays(models), solid_of, NEAR)
     cover = _unknown_cover(n)
     if xyz is not None:
-        cover = cover_roofs(*xyz[:2], rows, borders, *(ground or nothing), *outline)
-    enough = fit.count >= POINTS_MIN
-    count = np.where(enough, fit.count, 1)
-    rmse = np.where(enough, np.round(np.sqrt(fit.squares / count) / 1000.0, 3), np.nan)
-    within = np.where(enough, np.round(fit.near / count, 4), np.nan)
-    volumes = np.round(solid_volumes(models), 3)
-    volume = np.where(solid_of >= 0, volumes[solid_of], np.nan) if len(models) else rmse * np.nan
-    roof = _measure_roofs(models, solid_of)
+        soil = ground or (np.empty(0, np.int64), np.zeros(n + 1, np.int64))
+        cover = cover_roofs(*xyz[:2], rows, borders, *soil, *outline)
     has_points = np.diff(borders) > 0
-    validity = np.where(solid_of >= 0, UNCHECKED, NO_SOLID).astype(TEXT)
+    roof = _measure_roofs(models, solid_of)
     return Quality(
-        footprints.building_id,
-        *rmse.T,
-        *within.T,
-        *volume.T,
-        roof.n_faces,
-        roof.flat,
-        roof.sloped,
-        roof.walls,
-        np.full(n, np.nan),
-        np.full(n, np.nan),
-        roof.ridge,
-        roof.eave,
-        _roof_types(roof, solid_of[:, 2] >= 0, has_points, asked="2.2" in lods),
-        np.round(cover.density, 3),
-        np.round(cover.empty, 4),
-        np.round(cover.radius, 2),
-        has_points & (cover.purity < GLASS_PURITY),
-        *validity.T,
-        np.zeros(n, np.bool_),
-        np.full(n, "", TEXT),
+        building_id=footprints.building_id,
+        **_measure_levels(models, solid_of, fit),
+        n_roof_faces=roof.n_faces,
+        area_roof_flat=roof.flat,
+        area_roof_sloped=roof.sloped,
+        area_wall=roof.walls,
+        area_party_wall=np.full(n, np.nan),
+        area_overlap=np.full(n, np.nan),
+        h_ridge=roof.ridge,
+        h_eave=roof.eave,
+        roof_type=_roof_types(roof, solid_of[:, 2] >= 0, has_points, asked="2.2" in lods),
+        point_density=np.round(cover.density, 3),
+        nodata_fraction=np.round(cover.empty, 4),
+        nodata_radius=np.round(cover.radius, 2),
+        is_glass_roof=has_points & (cover.purity < GLASS_PURITY),
+        passes=np.zeros(n, np.bool_),
+        fails=np.full(n, "", TEXT),
     )
 
 
-def judge(
-    quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LODS
-) -> Quality:
+def judge(quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LODS) -> Quality:
     """Say of each building whether its models can be relied on, and if not, why.
 
     Parameters
@@ -215,6 +205,24 @@ def _solids_of(models: Models, footprints: Footprints) -> IntArray:
     return solid_of
 
 
+def _measure_levels(models: Models, solid_of: IntArray, fit: Residuals) -> dict[str, Any]:
+    """Columns that there are for each level."""
+    enough = fit.compared >= POINTS_MIN
+    count = np.where(enough, fit.compared, 1)
+    volume = np.append(np.round(solid_volumes(models), 3), np.nan)
+    tables = {
+        "rmse": np.where(enough, np.round(np.sqrt(fit.squares / count) / 1e3, 3), np.nan),
+        "within": np.where(enough, np.round(fit.near / count, 4), np.nan),
+        "volume": volume[solid_of],
+        "validity": np.where(solid_of >= 0, UNCHECKED, NO_SOLID).astype(TEXT),
+    }
+    return {
+        f"{name}_lod{lod.replace('.', '')}": table[:, level]
+        for name, table in tables.items()
+        for level, lod in enumerate(LODS)
+    }
+
+
 def _arrays(models: Models) -> Solids:
     return Solids(
         models.vertices,
@@ -267,7 +275,7 @@ def _measure_roofs(models: Models, solid_of: IntArray) -> _Roofs:
 def _is_best(solid_of: IntArray) -> BoolArray:
     """The last level of each row that has a solid."""
     later = np.cumsum((solid_of >= 0)[:, ::-1], axis=1)[:, ::-1]
-    return (solid_of >= 0) & (later == 1)
+    return np.asarray((solid_of >= 0) & (later == 1))
 
 
 def _face_range(models: Models) -> tuple[FloatArray, FloatArray]:
@@ -286,7 +294,9 @@ def _extreme(pick: np.ufunc, values: FloatArray, building: IntArray, n: int) -> 
     return np.round(result, 3)
 
 
-def _roof_types(roof: _Roofs, reached: BoolArray, has_points: BoolArray, *, asked: bool) -> TextArray:
+def _roof_types(
+    roof: _Roofs, reached: BoolArray, has_points: BoolArray, *, asked: bool
+) -> TextArray:
     """One of `ROOF_TYPES` for each building."""
     kind = np.full(len(reached), ROOF_TYPES[1] if asked else "", TEXT)
     slanted = roof.sloped > SLANTED_SHARE * (roof.sloped + roof.flat)
