@@ -29,6 +29,9 @@ from cimkit.kernels.progressive_morphology import (
     lowest_cells,
     open_surface,
 )
+from cimkit.kernels.roof_cover import cover_roofs
+from cimkit.kernels.roof_residuals import roof_residuals
+from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, halve, sum_cells
 from cimkit.tables import Footprints
 from tests.ground_oracles import (
@@ -39,6 +42,17 @@ from tests.ground_oracles import (
     objects_by_windows,
     open_by_windows,
     pits_by_windows,
+)
+from tests.quality_oracles import (
+    cover,
+    cover_by_shapely,
+    covered,
+    residuals,
+    residuals_by_shapely,
+    roofs_and_points,
+    rows_of_houses,
+    shared,
+    shared_by_shapely,
 )
 
 RADIUS = 4.0
@@ -353,5 +367,10 @@ ORACLES: dict[str, Oracle] = {
         describe_neighbourhoods,
         1e-5,
     ),
+    "roof_residuals": Oracle(
+        residuals, residuals_by_shapely, roofs_and_points, roof_residuals, 2.0
+    ),
+    "cover_roofs": Oracle(cover, cover_by_shapely, covered, cover_roofs, 0.011),
+    "shared_outline": Oracle(shared, shared_by_shapely, rows_of_houses, shared_outline),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
 }

@@ -2,7 +2,7 @@
 
 The definitions are those of roofer and the 3DBAG (`rf_pt_density`, `rf_nodata_frac`,
 `rf_nodata_r`, `rf_is_glass_roof`): a raster of 0.5 m whose cells count where their centre lies
-in the footprint. The circle is exact to 1 cm: squares are split while they may hold a better one
+in the footprint. The circle is exact to 1 cm: squares are split while they may do better
 (quadtree search, as "polylabel" does for the pole of inaccessibility), where roofer builds the
 Voronoi diagram of the points and of an outline with a vertex each 0.5 m.
 

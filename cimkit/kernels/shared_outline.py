@@ -54,7 +54,7 @@ def _facing(a: FloatArray, i: int, j: int, b: FloatArray, k: int, m: int, gap: f
         apart = b_side + b_more * (t - b0) / (b1 - b0) - a_side * t / a1
         if abs(apart) > gap:
             return 0.0
-    return high - low
+    return float(high - low)
 
 
 @kernel

@@ -1,9 +1,9 @@
 """Party walls: outer walls that stand against another building; and footprints on each other.
 
 In two parts, so that no result depends on the blocks of a build. What outlines have in common
-is geometry of two neighbours, and a block holds all neighbours of its buildings: `find_neighbours`
-runs there. How high the common wall is depends on the heights of both, and the neighbour may be
-of another block: `share_walls` runs when all heights are known, on numbers alone.
+is geometry of two neighbours, and a block holds all neighbours of its own buildings:
+`find_neighbours` runs there. How high a common wall is depends on the heights of both, and the
+neighbour may be of another block: `share_walls` runs on numbers alone when all are known.
 """
 
 from __future__ import annotations
