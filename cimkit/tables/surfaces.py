@@ -97,7 +97,7 @@ def face_slopes(models: Models) -> tuple[FloatArray, FloatArray]:
     x, y, z = face_vectors(models).T
     roof = models.semantics == ROOF_SURFACE
     slope = np.where(roof, np.round(np.degrees(np.arctan2(np.hypot(x, y), z)), 2), np.nan)
-    azimuth = np.round(np.degrees(np.arctan2(x, y)), 2) % 360.0
+    azimuth = np.round(np.degrees(np.arctan2(x, y)) % 360.0, 2) % 360.0  # 359.999 is 0
     return slope, np.where(slope >= FLAT_DEG, azimuth, np.nan)
 
 
