@@ -29,6 +29,11 @@ from cimkit.kernels.cell_complex import (
     insert_segment,
     new_complex,
 )
+from cimkit.kernels.cell_contraction import (
+    absorb_thin_cells,
+    contract_short_edges,
+    flag_thin_cells,
+)
 from cimkit.kernels.cell_outline import start_complex
 from cimkit.kernels.roof_labels import (
     LabelRules,
@@ -66,6 +71,12 @@ LOW_ROOF = 0.5
 
 EPS, EPS_COARSE, COARSE_CUT = 0.05, 0.10, 0.20
 """Metres: a roof line that passes a vertex so near goes through it; size of corner cuts then."""
+
+SHORT = 0.02
+"""Metres: shorter edges of the partition are contracted; solids would be slivers there."""
+
+THIN_CELL = 0.05
+"""Metres: a thinner cell takes the label of the neighbour with the longest common edge."""
 
 BOX, STEPPED, ROOFED = 1, 2, 4
 """Levels that a building reached, as bits: LoD1.2, LoD1.3, LoD2.2."""
@@ -267,6 +278,8 @@ def cut_cells(
                 )
                 if status != COMPLEX_OK:
                     break
+        if status == COMPLEX_OK:
+            contract_short_edges(cx, SHORT)
         if status != COMPLEX_FULL or capacity > 2_000_000:
             return cx, status
         capacity *= 4
@@ -393,6 +406,8 @@ def label_roof(
         cell_of_point = locate_points(cx, x, y)
         cost = cell_costs(cx, area, x, y, z, cell_of_point, planes, low, high, density, rules)
         label = label_cells(cx, cost, dear * rules.border, dear * rules.region)
+        flag_thin_cells(cx, THIN_CELL)
+        absorb_thin_cells(cx, label)
         if status != COMPLEX_OK:
             return Labelled(cx, label, planes, area, cell_of_point, capped, status)
         if capped or highest_cell(cx, label, planes) <= top + 1e-6:
