@@ -60,3 +60,16 @@ XLSX_BYTES_MAX = 1_000_000_000
 
 ROWS_MAX = 2**31 - 1
 """Rows of one column, 16 GB. Kernels count in 64 bits, which they do not watch for overflow."""
+
+CITYJSON_BYTES_MAX = 1_000_000_000
+"""Size of a CityJSON file, which is read at once and takes ten times that in memory. A larger
+city is written as CityJSONSeq."""
+
+CITYJSON_LINE_BYTES_MAX = 256_000_000
+"""Size of one feature of a CityJSONSeq file. A building has some 10 kB."""
+
+RING_CORNERS_MAX = 20_000
+"""Points of one ring of a solid that is checked: all pairs of its edges are, 200 M of them."""
+
+SHELL_CORNERS_MAX = 1_000_000
+"""Points of one geometry that is checked. The largest buildings of a country have 50,000."""
