@@ -103,25 +103,33 @@ def _crosses_edges(
         u, v = 2, 0
     for k in range(3):
         a, b = corners[k], corners[(k + 1) % 3]
-        sides = np.empty(4)
-        for i, (s, e, r) in enumerate(((p, q, a), (p, q, b), (a, b, p), (a, b, q))):
-            ex, ey = xyz[e, u] - xyz[s, u], xyz[e, v] - xyz[s, v]
-            rx, ry = xyz[r, u] - xyz[s, u], xyz[r, v] - xyz[s, v]
-            length = np.sqrt(ex * ex + ey * ey)
-            sides[i] = (ex * ry - ey * rx) / length if length > 0.0 else 0.0
-        # A corner of the triangle on the segment counts as crossed, but for the shared one.
-        if a != shared and b != shared:
-            if _parted(sides[0], sides[1], TOUCH) and _parted(sides[2], sides[3], TOUCH):
-                return True
-        elif _parted(sides[0], sides[1], 0.0) and _parted(sides[2], sides[3], 0.0):
+        if a != shared and _gap(xyz, a, p, q) <= TOUCH:
+            return True
+        s0, s1 = _side(xyz, p, q, a, u, v), _side(xyz, p, q, b, u, v)
+        s2, s3 = _side(xyz, a, b, p, u, v), _side(xyz, a, b, q, u, v)
+        if s0 * s1 < 0.0 and s2 * s3 < 0.0:
             return True
     return False
 
 
 @helper
-def _parted(s: float, t: float, slack: float) -> bool:
-    """Whether two signed distances lie on both sides of zero, each counted with some slack."""
-    return bool((s >= -slack and t <= slack) or (s <= slack and t >= -slack))
+def _side(xyz: FloatArray, a: int, b: int, p: int, u: int, v: int) -> float:
+    """On which side of a line a point lies, seen along an axis."""
+    left = (xyz[b, u] - xyz[a, u]) * (xyz[p, v] - xyz[a, v])
+    return float(left - (xyz[b, v] - xyz[a, v]) * (xyz[p, u] - xyz[a, u]))
+
+
+@helper
+def _gap(xyz: FloatArray, p: int, a: int, b: int) -> float:
+    """Distance of a point from a segment."""
+    dx, dy, dz = xyz[b, 0] - xyz[a, 0], xyz[b, 1] - xyz[a, 1], xyz[b, 2] - xyz[a, 2]
+    ex, ey, ez = xyz[p, 0] - xyz[a, 0], xyz[p, 1] - xyz[a, 1], xyz[p, 2] - xyz[a, 2]
+    length2 = dx * dx + dy * dy + dz * dz
+    t = 0.0
+    if length2 > 0.0:
+        t = min(1.0, max(0.0, (dx * ex + dy * ey + dz * ez) / length2))
+    ex, ey, ez = ex - t * dx, ey - t * dy, ez - t * dz
+    return float(np.sqrt(ex * ex + ey * ey + ez * ez))
 
 
 @helper
