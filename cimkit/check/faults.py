@@ -20,7 +20,10 @@ RULES = {
     207: ("SOLID_207_INNER_RINGS_NESTED", "Leave the inner hole out, or make a face of it."),
     208: ("SOLID_208_ORIENTATION_RINGS_SAME", "Turn the hole round."),
     301: ("SOLID_301_TOO_FEW_POLYGONS", "A shell has four faces or more."),
-    302: ("SOLID_302_SHELL_NOT_CLOSED", "Add the missing face, or the missing point of an edge."),
+    302: (
+        "SOLID_302_SHELL_NOT_CLOSED",
+        "Add the missing face, or the missing point of an edge.",
+    ),
     303: ("SOLID_303_NON_MANIFOLD_CASE", "Part the shell at this edge or point."),
     305: ("SOLID_305_MULTIPLE_CONNECTED_COMPONENTS", "Make a solid of each part."),
     306: ("SOLID_306_SHELL_SELF_INTERSECTION", "Cut the faces where they meet."),
@@ -36,6 +39,7 @@ RULES = {
     601: ("SOLID_601_BUILDINGPARTS_OVERLAP", "Let the parts share faces at most."),
     901: ("SOLID_901_INVALID_INPUT_FILE", "Write the geometry again."),
     902: ("SOLID_902_EMPTY_PRIMITIVE", "Leave the geometry out, or fill it."),
+    905: ("SOLID_905_INVALID_JSON", "Write the line again."),
     906: ("SOLID_906_PRIMITIVE_NO_GEOMETRY", "Give it a surface or a solid, or leave it out."),
     999: ("SOLID_999_UNKNOWN_ERROR", "Please report it, with the file."),
 }
@@ -98,4 +102,6 @@ def _only(boundaries: Boundaries, row: int, name: str) -> bool:
     first, last = boundaries.primitive_offsets[row : row + 2]
     if name == "solid":
         return bool(last - first == 1)
-    return bool(boundaries.solid_offsets[last] - boundaries.solid_offsets[first] == last - first)
+    return bool(
+        boundaries.solid_offsets[last] - boundaries.solid_offsets[first] == last - first
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,7 +119,7 @@ def check_faces(
 
 def _without_fault(fault: IntArray, owner: IntArray, n: int) -> BoolArray:
     """Owners none of whose faces has a fault."""
-    return np.bincount(owner[fault != 0], minlength=n) == 0
+    return np.asarray(np.bincount(owner[fault != 0], minlength=n) == 0)
 
 
 def _check_holes(
@@ -129,10 +130,8 @@ def _check_holes(
     for row in rows.tolist():
         first, last = boundaries.face_offsets[row : row + 2]
         borders = boundaries.ring_offsets[first : last + 1]
-        rings = [uv[a:b] for a, b in zip(borders[:-1], borders[1:], strict=True)]
-        names = [
-            frozenset(point[a:b].tolist()) for a, b in zip(borders[:-1], borders[1:], strict=True)
-        ]
+        rings = [uv[a:b] for a, b in pairwise(borders)]
+        names = [frozenset(point[a:b].tolist()) for a, b in pairwise(borders)]
         number = 202 if len(set(names)) < len(names) else _relation(rings)
         if number:
             fault[row], corner[row] = number, borders[1]
@@ -155,7 +154,9 @@ def _relation(rings: list[FloatArray]) -> int:
 def _reason(polygon: shapely.Polygon) -> int:
     """Number for what GEOS says of an invalid polygon."""
     text = shapely.is_valid_reason(polygon)
-    return next((number for words, number in GEOS_REASONS if words.lower() in text.lower()), 999)
+    return next(
+        (number for words, number in GEOS_REASONS if words.lower() in text.lower()), 999
+    )
 
 
 def _with_nodes(ring: FloatArray, rings: list[FloatArray]) -> FloatArray:
@@ -235,7 +236,7 @@ def _check_normals(
     first = np.flatnonzero(np.diff(face, prepend=-1))
     count = np.diff(np.append(first, len(face)))
     greatest = np.repeat(np.maximum.reduceat(area, first), count)
-    # The first of equal ones: rows of the largest, backwards, so that the last write is the first.
+    # Rows of the largest, backwards: of equal ones the first is written last.
     largest = np.zeros(len(first), dtype=np.int64)
     group = np.repeat(np.arange(len(first)), count)
     rows = np.flatnonzero(area == greatest)[::-1]

@@ -125,7 +125,7 @@ def _pieces(triangle: FloatArray, normal: FloatArray, other: FloatArray) -> Floa
     """Points within the pieces into which a surface cuts a triangle, shape (k, 3)."""
     lines = [line for t in other for line in _trace(t, triangle[0], normal)]
     if not lines:
-        return triangle.mean(axis=0)[None]
+        return np.asarray(triangle.mean(axis=0)[None])
     axes = _axes(normal)
     flat = shapely.Polygon((triangle - triangle[0]) @ axes.T)
     cuts = [shapely.LineString((line - triangle[0]) @ axes.T) for line in lines]
@@ -134,7 +134,7 @@ def _pieces(triangle: FloatArray, normal: FloatArray, other: FloatArray) -> Floa
     parts = shapely.get_parts(shapely.polygonize(shapely.get_parts(net)))
     middle = shapely.point_on_surface(parts)
     kept = middle[shapely.within(middle, flat) & (shapely.area(parts) > AREA_M2)]
-    return triangle[0] + shapely.get_coordinates(kept) @ axes
+    return np.asarray(triangle[0] + shapely.get_coordinates(kept) @ axes)
 
 
 def _trace(triangle: FloatArray, base: FloatArray, normal: FloatArray) -> Iterator[FloatArray]:

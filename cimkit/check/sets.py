@@ -1,4 +1,4 @@
-"""Rules of shells in a solid (401 to 404), of solids in a set (501 to 503) and of parts (601)."""
+"""Rules of shells in a solid (401 to 404), solids in a set (501 to 503), parts (601)."""
 
 from __future__ import annotations
 
@@ -110,9 +110,7 @@ def _check_composite(
     if equal or overlap:
         number, pairs = (502, equal) if equal else (501, overlap)
         word = "equals" if equal else "overlaps"
-        return [
-            Fault(row, number, j, -1, -1, None, f"it {word} solid {i}") for i, j in pairs
-        ]
+        return [Fault(row, number, j, -1, -1, None, f"it {word} solid {i}") for i, j in pairs]
     group = list(range(len(solids)))
     for (i, j), relation in said.items():
         if relation.share_face and group[i] != group[j]:

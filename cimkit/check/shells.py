@@ -77,9 +77,7 @@ def check_shells(boundaries: Boundaries, faces: Faces) -> Shells:
     where[found] = faces.face_of_triangle[at // 3]
     place[found] = faces.xyz[faces.triangle[at // 3, at % 3]]
     asked &= ~found
-    contact = first_contacts(
-        faces.xyz, faces.triangle, faces.face_of_triangle, offsets, asked
-    )
+    contact = first_contacts(faces.xyz, faces.triangle, faces.face_of_triangle, offsets, asked)
     found = contact[:, 0] >= 0
     fault[found] = 306
     where[found] = faces.face_of_triangle[contact[found, 0]]

@@ -170,12 +170,20 @@ def _numbered(boundaries: Boundaries, shell: int, number: int) -> tuple[int, int
     return row, number, solid, at
 
 
-def check_solids(models: Models) -> list[Issue]:
+def check_solids(
+    models: Models,
+    *,
+    snap: float = SNAP_M,
+    planarity: float = PLANARITY_M,
+    normals: float = NORMALS_DEG,
+) -> list[Issue]:
     """Check the solid of each building against ISO 19107, and its surfaces.
 
     Parameters
     ----------
     models : Models
+    snap, planarity, normals : float
+        As `check_boundaries` takes them.
 
     Returns
     -------
@@ -185,21 +193,15 @@ def check_solids(models: Models) -> list[Issue]:
         names of val3dity; and ``SOLID_SURFACE_MISSING``: no ground, wall or roof surface, or
         one of unknown kind.
 
-    Notes
-    -----
-    Tolerances are the usual ones: 1 mm between points, 1 cm off a plane, 20 degrees.
-
     Examples
     --------
-    >>> import numpy as np
     >>> nothing = Models([], "1.2", np.empty((0, 3)), [0], [], [0], [0], [0], [])
     >>> check_solids(nothing)
     []
     """
     boundaries = Boundaries.from_models(models)
-    found = [
-        (fault.primitive, issue_of(fault, boundaries)) for fault in check_boundaries(boundaries)
-    ]
+    faults = check_boundaries(boundaries, snap=snap, planarity=planarity, normals=normals)
+    found = [(fault.primitive, issue_of(fault, boundaries)) for fault in faults]
     solid = models.solid_of_face
     used = np.bincount(solid, minlength=len(models)) > 0
     message = f"LoD{models.lod}: must have {', '.join(SURFACE_NAMES)} and no other"

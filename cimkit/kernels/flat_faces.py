@@ -1,9 +1,9 @@
 """Rings and planes of the faces of shells: what can be said of a face by itself.
 
-For each face, in this order: rings of fewer than three corners (101), of equal neighbours (102);
-the plane of least squares through all corners, and their greatest distance from it (203); rings
-that meet themselves in that plane (104); holes that turn like the outline (208). The numbers are
-those of val3dity, and so is the order. A triangle without holes is only asked whether it is a
+For each face, in this order: rings of fewer than three corners (101), of equal neighbours
+(102); the plane of least squares through all corners, and their greatest distance from it
+(203); rings that meet themselves in that plane (104); holes that turn like the outline (208).
+Numbers and order are those of val3dity. A triangle without holes is only asked whether it is a
 line. The plane is the eigenvector of the least eigenvalue of the scatter matrix (Jacobi's
 rotations); the projection to it is (u, v), in which the outline turns counter-clockwise.
 
@@ -19,8 +19,8 @@ from cimkit.kernels._jit import helper, kernel
 from cimkit.tables._columns import FloatArray, IntArray
 
 TOUCH = 1e-8
-"""Metres. Above the rounding of the projection (1e-12), below what a grid of 0.1 mm can hold:
-a corner of it that is not on an edge of 100 m is 1e-10 m off at least, but 1e-6 m in practice."""
+"""Metres. Above the rounding of the projection, which is 1e-12 m in a face of 1 km; edges on a
+grid of 0.1 mm that do not meet are hardly ever as close."""
 
 SWEEPS = 12
 """Rounds of Jacobi's method; six are enough for a 3 x 3 matrix."""
@@ -175,7 +175,9 @@ def _project(xyz: FloatArray, first: int, last: int, plane: FloatArray, uv: Floa
     else:
         u[0], u[1] = -n[1], n[0]
     u /= np.sqrt((u * u).sum())
-    v = np.array([n[1] * u[2] - n[2] * u[1], n[2] * u[0] - n[0] * u[2], n[0] * u[1] - n[1] * u[0]])
+    v = np.array(
+        [n[1] * u[2] - n[2] * u[1], n[2] * u[0] - n[0] * u[2], n[0] * u[1] - n[1] * u[0]]
+    )
     for row in range(first, last):
         d = xyz[row] - plane[0:3]
         uv[row, 0], uv[row, 1] = (d * u).sum(), (d * v).sum()

@@ -1,10 +1,10 @@
 """Points of one shell that lie so close together that they are one point.
 
 The points are taken in their order: each joins the first point kept before that is not farther
-than the tolerance, else it is kept. Kept points lie more than the tolerance apart, so only a few
-fit into a cell of a hash grid, and the whole is O(n) whatever the points. Distances are compared
-with `ROUNDING` on top: two points one tolerance apart in their file are one, whatever was added
-to their coordinates since.
+than the tolerance, else it is kept. Kept points lie more than the tolerance apart, so only a
+few fit into a cell of a hash grid, and the whole is O(n) whatever the points. Distances are
+compared with `ROUNDING` on top: two points one tolerance apart in their file are one, whatever
+was added to their coordinates since.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ def _slot(x: int, y: int, z: int, mask: int) -> int:
     return (mixed ^ (mixed >> 15)) & mask
 
 
+@helper
+def _cell(x: float, width: float) -> int:
+    return int(np.floor(x / width))
+
+
 @kernel
 def _merge(points: FloatArray, borders: IntArray, tolerance: float) -> IntArray:
     kept = np.arange(len(points))
@@ -80,9 +85,9 @@ def _merge(points: FloatArray, borders: IntArray, tolerance: float) -> IntArray:
         for row in range(first, last):
             x, y, z = points[row, 0], points[row, 1], points[row, 2]
             found = row
-            for i in range(int((x - reach) // width), int((x + reach) // width) + 1):
-                for j in range(int((y - reach) // width), int((y + reach) // width) + 1):
-                    for k in range(int((z - reach) // width), int((z + reach) // width) + 1):
+            for i in range(_cell(x - reach, width), _cell(x + reach, width) + 1):
+                for j in range(_cell(y - reach, width), _cell(y + reach, width) + 1):
+                    for k in range(_cell(z - reach, width), _cell(z + reach, width) + 1):
                         other = head[_slot(i, j, k, size - 1)]
                         while other >= 0:
                             dx = points[other, 0] - x
@@ -93,7 +98,7 @@ def _merge(points: FloatArray, borders: IntArray, tolerance: float) -> IntArray:
                             other = following[other - first]
             kept[row] = found
             if found == row:
-                slot = _slot(int(x // width), int(y // width), int(z // width), size - 1)
+                slot = _slot(_cell(x, width), _cell(y, width), _cell(z, width), size - 1)
                 following[row - first] = head[slot]
                 head[slot] = row
     return kept

@@ -52,7 +52,7 @@ def _is_ear(uv: FloatArray, before: IntArray, after: IntArray, i: int) -> bool:
 
 @helper
 def _link(beside: IntArray, t: int, k: int, other: int) -> None:
-    """Make edge k of triangle t and an edge, 3 * triangle + k or -1, each other's other side."""
+    """Lay edge k of triangle t to another edge, 3 * triangle + k, or to none, -1."""
     beside[t, k] = other
     if other >= 0:
         beside[other // 3, other % 3] = 3 * t + k
@@ -60,7 +60,7 @@ def _link(beside: IntArray, t: int, k: int, other: int) -> None:
 
 @helper
 def _cut_ears(uv: FloatArray, triangle: IntArray, beside: IntArray) -> bool:
-    """Fill the triangles of a ring and their other sides; whether ears were found to the end."""
+    """Fill the triangles of a ring and their neighbours; whether ears were found to the end."""
     n = len(uv)
     before, after = np.arange(-1, n - 1), np.arange(1, n + 1)
     before[0], after[n - 1] = n - 1, 0
@@ -101,7 +101,7 @@ def _height(uv: FloatArray, a: int, b: int, c: int) -> float:
     if area <= 0.0:
         return 0.0
     q, r = s - x, t - y
-    return area * area / max(x * x + y * y, s * s + t * t, q * q + r * r)
+    return float(area * area / max(x * x + y * y, s * s + t * t, q * q + r * r))
 
 
 @helper

@@ -4,8 +4,8 @@ The triangles of a shell are joined in their order. One that uses an edge in a d
 taken already is left out: turned round it fits (307), or it does not fit at all (303). If all
 fit, fans are counted: triangles around a vertex that hang together by edges. A vertex with a
 fan that runs all round and another one is no manifold (303). Then the components (305); in a
-surface that may be open, vertices with two fans of any kind (303); else open edges (302). This is
-what an incremental builder of half-edges finds, and the order of val3dity. O(n) by hashing.
+surface that may be open, vertices with two fans of any kind (303); else open edges (302). So an
+incremental builder of half-edges finds them, and so does val3dity. O(n) by hashing.
 """
 
 from __future__ import annotations

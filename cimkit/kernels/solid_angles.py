@@ -51,7 +51,9 @@ def winding_numbers(points: FloatArray, triangles: FloatArray) -> FloatArray:
             a = np.sqrt(ax * ax + ay * ay + az * az)
             b = np.sqrt(bx * bx + by * by + bz * bz)
             c = np.sqrt(cx * cx + cy * cy + cz * cz)
-            volume = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+            volume = (
+                ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+            )
             rest = a * b * c + (ax * bx + ay * by + az * bz) * c
             rest += (bx * cx + by * cy + bz * cz) * a + (cx * ax + cy * ay + cz * az) * b
             total += 2.0 * np.arctan2(volume, rest)

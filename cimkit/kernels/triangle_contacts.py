@@ -3,7 +3,7 @@
 A tree of boxes finds the pairs; triangles of the same face are never asked. A pair that shares
 an edge meets if both lie in one plane on the same side of it. A pair that shares a corner meets
 if the far edge of one meets the other. Any other pair meets if an edge of one meets the other.
-Things closer than `TOUCH` meet, so a shell that touches itself is found whatever the rounding of
+Things closer than `TOUCH` meet: a shell that touches itself is found whatever the rounding of
 its coordinates. Triangles lower than `FLAT` have no plane that means anything and are left out;
 their neighbours cover the place. O(n log n) for shells as they are built.
 """
@@ -16,7 +16,7 @@ from cimkit.kernels._jit import helper, kernel
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 TOUCH = 1e-8
-"""Metres. Rounding moves the plane of a triangle of 50 m side and 1 mm height by 5e-10 m there."""
+"""Metres. Rounding moves the plane of a triangle 50 m long and 1 mm high by 5e-10 m there."""
 
 FLAT = 1e-6
 """Metres."""
@@ -73,7 +73,7 @@ def _inside(
 def _edge_meets(
     xyz: FloatArray, p: int, q: int, corners: IntArray, plane: FloatArray, shared: int
 ) -> bool:
-    """Whether a segment meets a triangle; `shared` is a corner that lies on neither end, or -1."""
+    """Whether a segment meets a triangle; `shared` is a corner that is no end of it, or -1."""
     dp, dq = _off(xyz, p, plane), _off(xyz, q, plane)
     if (dp > TOUCH and dq > TOUCH) or (dp < -TOUCH and dq < -TOUCH):
         return False
@@ -180,23 +180,32 @@ def _boxes(xyz: FloatArray, triangle: IntArray) -> FloatArray:
     box = np.empty((len(triangle), 6))
     for t in range(len(triangle)):
         for axis in range(3):
-            a, b, c = (xyz[triangle[t, 0], axis], xyz[triangle[t, 1], axis], xyz[triangle[t, 2], axis])
+            a, b, c = (
+                xyz[triangle[t, 0], axis],
+                xyz[triangle[t, 1], axis],
+                xyz[triangle[t, 2], axis],
+            )
             box[t, axis] = min(a, b, c) - TOUCH
             box[t, 3 + axis] = max(a, b, c) + TOUCH
     return box
 
 
 @helper
-def _apart(a: FloatArray, b: FloatArray) -> bool:
-    for axis in range(3):
-        if a[axis] > b[3 + axis] or b[axis] > a[3 + axis]:
-            return True
-    return False
+def _apart(a: FloatArray, i: int, b: FloatArray, j: int) -> bool:
+    """Whether row i of some boxes and row j of others have nothing in common."""
+    return bool(
+        a[i, 0] > b[j, 3]
+        or b[j, 0] > a[i, 3]
+        or a[i, 1] > b[j, 4]
+        or b[j, 1] > a[i, 4]
+        or a[i, 2] > b[j, 5]
+        or b[j, 2] > a[i, 5]
+    )
 
 
 @helper
 def _tree(box: FloatArray, order: IntArray) -> tuple[FloatArray, IntArray]:
-    """Boxes of the nodes and (first, last, left child) of each; halves along the widest side."""
+    """Box and (first, last, left child) of each node; halves along the widest side."""
     n = len(order)
     size = 1
     while size * LEAF < n:
@@ -231,9 +240,7 @@ def _tree(box: FloatArray, order: IntArray) -> tuple[FloatArray, IntArray]:
 
 
 @helper
-def _first_contact(
-    xyz: FloatArray, triangle: IntArray, face: IntArray
-) -> tuple[int, int]:
+def _first_contact(xyz: FloatArray, triangle: IntArray, face: IntArray) -> tuple[int, int]:
     """Pair of triangles that meet, the first one of the least row; or (-1, -1)."""
     n = len(triangle)
     box = _boxes(xyz, triangle)
@@ -251,7 +258,7 @@ def _first_contact(
         while left > 0:
             left -= 1
             at = stack[left]
-            if _apart(box[t], node_box[at]):
+            if _apart(box, t, node_box, at):
                 continue
             child = node[at, 2]
             if child >= 0:
@@ -262,7 +269,7 @@ def _first_contact(
                 u = order[i]
                 if u <= t or u >= found or face[u] == face[t] or not has_plane[u]:
                     continue
-                if not _apart(box[t], box[u]) and _pair_meets(
+                if not _apart(box, t, box, u) and _pair_meets(
                     xyz, triangle[t], triangle[u], plane[t], plane[u]
                 ):
                     found = u

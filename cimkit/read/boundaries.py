@@ -17,6 +17,7 @@ from cimkit.errors import FormatError, LimitError
 from cimkit.limits import CITYJSON_BYTES_MAX, CITYJSON_LINE_BYTES_MAX
 from cimkit.read.boundary_rows import BoundaryRows, Frame
 from cimkit.tables import Issue
+from cimkit.tables._columns import FloatArray
 from cimkit.tables.boundaries import Boundaries
 
 VERSIONS = ("1.0", "1.1", "2.0")
@@ -82,7 +83,7 @@ def _read_document(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, lis
     text = file.read(CITYJSON_BYTES_MAX + 1)
     if len(text) > CITYJSON_BYTES_MAX:
         raise LimitError(
-            f"{path}: larger than {CITYJSON_BYTES_MAX:,} bytes. Write it as CityJSONSeq (.jsonl)."
+            f"{path}: larger than {CITYJSON_BYTES_MAX:,} bytes. Write it as CityJSONSeq."
         )
     try:
         value = _parsed(text)
@@ -128,14 +129,14 @@ def _read_lines(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, list[I
 def _add_line(rows: BoundaryRows, line: bytes, number: int) -> None:
     """Add one feature of a sequence, or a finding."""
     try:
-        value = _parsed(line)
-        if not isinstance(value, dict) or value.get("type") != "CityJSONFeature":
-            raise ValueError("it is no CityJSONFeature")
+        value, what = _parsed(line), "it is no CityJSONFeature"
     except ValueError as error:
-        message = f"line {number} cannot be read ({error}). {_AGAIN}"
-        rows.issues.append(Issue("ERROR", "SOLID_905_INVALID_JSON", "buildings", "", message))
+        value, what = None, str(error)
+    if isinstance(value, dict) and value.get("type") == "CityJSONFeature":
+        rows.add_feature(value.get("vertices", []), value.get("CityObjects", {}))
         return
-    rows.add_feature(value.get("vertices", []), value.get("CityObjects", {}))
+    message = f"line {number} cannot be read ({what}). {_AGAIN}"
+    rows.issues.append(Issue("ERROR", "SOLID_905_INVALID_JSON", "buildings", "", message))
 
 
 def _frame(path: Path, value: Any) -> Frame:
@@ -152,15 +153,16 @@ def _frame(path: Path, value: Any) -> Frame:
     transform = value.get("transform")
     if transform is None:
         return Frame(np.ones(3), np.zeros(3))
-    try:
-        scale = np.array(transform["scale"], dtype=np.float64)
-        translate = np.array(transform["translate"], dtype=np.float64)
-        if scale.shape != (3,) or translate.shape != (3,):
-            raise ValueError("three numbers expected")
-        if not (np.isfinite(scale).all() and np.isfinite(translate).all() and (scale > 0).all()):
-            raise ValueError("a scale or translation is no use")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(
-            f"has no usable transform ({error!r})", path=str(path), hint=_AGAIN
-        ) from error
+    scale, translate = (_triple(transform, name) for name in ("scale", "translate"))
+    if not (np.isfinite([scale, translate]).all() and (scale > 0).all()):
+        raise FormatError("has no usable transform", path=str(path), hint=_AGAIN)
     return Frame(scale, translate)
+
+
+def _triple(transform: Any, name: str) -> FloatArray:
+    """Three numbers of a transform, NaN where they are none."""
+    try:
+        numbers = np.array(transform[name], dtype=np.float64)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        numbers = np.empty(0)
+    return numbers if numbers.shape == (3,) else np.full(3, np.nan)

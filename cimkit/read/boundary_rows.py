@@ -64,12 +64,12 @@ class BoundaryRows:
         seen: dict[str, bool] = {}
         for name, thing in things.items():
             if not isinstance(thing, dict):
-                self._fault(name, "the city object is no object")
+                self._fault(_sound(name), "the city object is no object")
                 continue
             top = _topmost(name, things)
-            kind = things[top].get("type") if isinstance(things[top], dict) else None
-            found = self._add_object(name, top, kind == "Building", thing, usable)
-            seen[top] = seen.get(top, kind == "CityObjectGroup") or found
+            kind, names = things[top].get("type"), (_sound(name), _sound(top))
+            found = self._add_object(names, kind == "Building", thing, usable)
+            seen[names[1]] = seen.get(names[1], kind == "CityObjectGroup") or found
         for name in sorted(name for name, found in seen.items() if not found):
             message = "it has no surface and no solid. Give it one, or leave it out."
             self.issues.append(
@@ -123,16 +123,16 @@ class BoundaryRows:
         )
 
     def _add_object(
-        self, name: str, top: str, building: bool, thing: dict[str, Any], usable: BoolArray
+        self, names: tuple[str, str], building: bool, thing: dict[str, Any], usable: BoolArray
     ) -> bool:
         """Add the geometries of one object; whether it has a surface or solid."""
         geometries = thing.get("geometry") or ()
         if not isinstance(geometries, (list, tuple)):
-            self._fault(name, "its geometry is no list")
+            self._fault(names[0], "its geometry is no list")
             return True
         found = False
         for number, geometry in enumerate(geometries):
-            found |= self._add_geometry((name, top), building, number, geometry, usable)
+            found |= self._add_geometry(names, building, number, geometry, usable)
         return found
 
     def _add_geometry(
@@ -144,15 +144,14 @@ class BoundaryRows:
         usable: BoolArray,
     ) -> bool:
         """Add one geometry, or a finding; whether it is a surface, a solid, or an instance."""
-        kind = geometry.get("type") if isinstance(geometry, dict) else None
+        said = geometry if isinstance(geometry, dict) else {}
+        kind = str(said.get("type"))
         if kind in OTHER_GEOMETRIES:
-            return bool(kind == "GeometryInstance")
-        lod = str(geometry.get("lod", ""))[:20] if isinstance(geometry, dict) else ""
+            return kind == "GeometryInstance"
+        lod = _sound(str(said.get("lod", ""))[:20])
         place = f"LoD{lod} {kind} {number}" if kind in KINDS else f"geometry {number}"
         try:
-            if kind not in KINDS:
-                raise ValueError(f"{str(kind)[:40]!r} is no type of geometry")
-            solids = _solids(KINDS[kind], geometry.get("boundaries"))
+            solids = _solids(kind, said.get("boundaries"))
             corners, counts = _flattened(solids, usable)
         except (TypeError, ValueError, OverflowError) as error:
             self._fault(names[0], f"{place}: {error}")
@@ -165,13 +164,13 @@ class BoundaryRows:
         for column, values in zip(self._counts, counts, strict=True):
             column.extend(values)
         self._names.append((*names, lod, number, int(KINDS[kind]), building))
-        self._check_semantics(names[0], place, geometry.get("semantics"), solids, KINDS[kind])
+        self._check_semantics(names[0], place, said.get("semantics"), solids, KINDS[kind])
         return True
 
     def _too_large(self, name: str, place: str) -> None:
         message = (
-            f"{place}: more than {RING_CORNERS_MAX:,} points in a ring or {SHELL_CORNERS_MAX:,} "
-            "in all; it was not checked. Cut it into parts."
+            f"{place}: more than {RING_CORNERS_MAX:,} points in a ring or "
+            f"{SHELL_CORNERS_MAX:,} in all; it was not checked. Cut it into parts."
         )
         self.issues.append(Issue("ERROR", "SOLID_TOO_LARGE", "buildings", name, message))
 
@@ -183,8 +182,7 @@ class BoundaryRows:
             return
         try:
             surfaces, values = semantics["surfaces"], semantics["values"]
-            if not all(isinstance(surface["type"], str) for surface in surfaces):
-                raise ValueError("a surface has no type")
+            _ = [surface["type"] for surface in surfaces]
             if values is not None:
                 _compare(values, solids, kind, len(surfaces))
         except (KeyError, TypeError, ValueError) as error:
@@ -198,7 +196,7 @@ class BoundaryRows:
         names = list(zip(*self._names, strict=True)) or [()] * 6
         base = self.frame.base[0] if self.frame.base else np.zeros(3)
         origin = base * self.frame.scale + self.frame.translate
-        borders = [np.concatenate([[0], np.cumsum(np.array(c, np.int64))]) for c in self._counts]
+        borders = [np.concatenate([[0], np.cumsum(c)]).astype(np.int64) for c in self._counts]
         table = Boundaries(
             np.array(names[0], dtype=TEXT),
             np.array(names[1], dtype=TEXT),
@@ -208,8 +206,12 @@ class BoundaryRows:
             np.array(names[5], dtype=np.uint8),
             np.concatenate([np.empty((0, 3)), *self._vertices]),
             np.concatenate([np.empty(0, np.int64), *self._corners]),
-            *(b.astype(np.int64) for b in borders),
-            origin=(float(origin[0]), float(origin[1]), float(origin[2])),
+            borders[0],
+            borders[1],
+            borders[2],
+            borders[3],
+            borders[4],
+            (float(origin[0]), float(origin[1]), float(origin[2])),
         )
         return table, self.issues
 
@@ -221,7 +223,11 @@ def _topmost(name: str, things: dict[str, Any]) -> str:
         thing = things[top]
         parents = thing.get("parents") if isinstance(thing, dict) else None
         above = parents[0] if isinstance(parents, list) and parents else None
-        if not isinstance(above, str) or above not in things or above in seen:
+        if (
+            not isinstance(above, str)
+            or not isinstance(things.get(above), dict)
+            or above in seen
+        ):
             return top
         seen.add(above)
         top = above
@@ -241,13 +247,20 @@ def _usable(vertices: FloatArray) -> tuple[FloatArray, BoolArray]:
     return np.where(usable[:, None], vertices, 0.0), usable
 
 
-def _solids(kind: Primitive, boundaries: Any) -> list[Any]:
+def _sound(text: str) -> str:
+    """Text that can be written: half of a surrogate pair, which JSON allows, is no character."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _solids(kind: str, boundaries: Any) -> list[Any]:
     """Boundaries as solids of shells of faces of rings."""
+    if kind not in KINDS:
+        raise ValueError(f"{_sound(kind[:40])!r} is no type of geometry")
     if type(boundaries) is not list:
         raise ValueError("boundaries are missing")
-    if kind <= Primitive.CompositeSurface:
+    if KINDS[kind] <= Primitive.CompositeSurface:
         return [[boundaries]]
-    return [boundaries] if kind == Primitive.Solid else boundaries
+    return [boundaries] if kind == Primitive.Solid.name else boundaries
 
 
 def _flattened(solids: list[Any], usable: BoolArray) -> tuple[IntArray, tuple[list[int], ...]]:
