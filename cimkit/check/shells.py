@@ -68,7 +68,8 @@ def check_shells(boundaries: Boundaries, faces: Faces) -> Shells:
     kind = boundaries.kind[boundaries.primitive_of_shell]
     is_surface = kind == Primitive.CompositeSurface
     asked = (fault == 0) & (kind != Primitive.MultiSurface)
-    fault[asked & ~is_surface & (np.diff(boundaries.shell_offsets) < FACES_MIN)] = 301
+    n_faces = np.diff(boundaries.shell_offsets)
+    fault[asked & ~is_surface & (n_faces > 0) & (n_faces < FACES_MIN)] = 301
     asked &= fault == 0
     number, corner = judge_shells(faces.triangle, offsets, boundaries.shell_corners, is_surface)
     found = asked & (number != 0)

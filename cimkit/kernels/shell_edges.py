@@ -1,11 +1,12 @@
 """How the triangles of a shell hang together: edges, fans at vertices, components.
 
-The triangles of a shell are joined in their order. One that uses an edge in a direction that is
-taken already is left out: turned round it fits (307), or it does not fit at all (303). If all
-fit, fans are counted: triangles around a vertex that hang together by edges. A vertex with a
-fan that runs all round and another one is no manifold (303). Then the components (305); in a
-surface that may be open, vertices with two fans of any kind (303); else open edges (302). So an
-incremental builder of half-edges finds them, and so does val3dity. O(n) by hashing.
+An edge with more than two triangles is no manifold (303). One that two triangles use in the
+same direction says that one of them must be turned round (307): the one with most such edges is
+named. If all edges are sound, fans are counted: triangles around a vertex that hang together by
+edges. A vertex with a fan that runs all round and another one is no manifold (303). Then the
+components (305); in a surface that may be open, vertices with two fans of any kind (303); else
+open edges (302). val3dity enters the triangles one by one, and may say 303 beside 307 where
+faces look to the wrong side; here their order does not matter. O(n) by hashing.
 """
 
 from __future__ import annotations
@@ -37,32 +38,36 @@ def _edge_slot(keys: IntArray, key: int) -> int:
 
 
 @helper
-def _is_free(keys: IntArray, a: int, b: int, c: int, n: int) -> bool:
-    """Whether none of the edges a-b, b-c, c-a is taken."""
-    for key in (a * n + b, b * n + c, c * n + a):
-        if keys[_edge_slot(keys, key)] == key:
-            return False
-    return a != b and b != c and c != a
+def _enter(
+    triangle: IntArray, low: int, n: int, keys: IntArray, values: IntArray, counts: IntArray
+) -> None:
+    """Count the uses of each directed edge, and keep the first corner that it leaves."""
+    for corner in range(3 * len(triangle)):
+        t, k = corner // 3, corner % 3
+        key = (triangle[t, k] - low) * n + triangle[t, (k + 1) % 3] - low
+        slot = _edge_slot(keys, key)
+        if keys[slot] != key:
+            keys[slot], values[slot] = key, corner
+        counts[slot] += 1
 
 
 @helper
-def _join(
-    triangle: IntArray, low: int, n: int, keys: IntArray, values: IntArray
+def _edge_fault(
+    triangle: IntArray, low: int, n: int, keys: IntArray, counts: IntArray
 ) -> tuple[int, int]:
-    """Enter all triangles; the first that does not fit and its number, or -1 and 0."""
-    place, number = -1, 0
+    """Number and corner of an edge with too many triangles, or with two of one direction."""
+    worst, most = -1, 0
     for t in range(len(triangle)):
-        a, b, c = triangle[t, 0] - low, triangle[t, 1] - low, triangle[t, 2] - low
-        if _is_free(keys, a, b, c, n):
-            for k, key in enumerate((a * n + b, b * n + c, c * n + a)):
-                slot = _edge_slot(keys, key)
-                keys[slot], values[slot] = key, 3 * t + k
-        elif not _is_free(keys, a, c, b, n):
-            if number != 303:
-                place, number = t, 303
-        elif number == 0:
-            place, number = t, 307
-    return place, number
+        turned = 0
+        for k in range(3):
+            a, b = triangle[t, k] - low, triangle[t, (k + 1) % 3] - low
+            same = counts[_edge_slot(keys, a * n + b)]
+            if same + counts[_edge_slot(keys, b * n + a)] > 2:
+                return 303, 3 * t + k
+            turned += same > 1
+        if turned > most:
+            worst, most = 3 * t, turned
+    return (307, worst) if most else (0, -1)
 
 
 @helper
@@ -73,9 +78,11 @@ def _judge_shell(triangle: IntArray, low: int, high: int, may_be_open: bool) -> 
     while size < 2 * n_corners:
         size *= 2
     keys, values = np.full(size, -1, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    place, number = _join(triangle, low, n, keys, values)
+    counts = np.zeros(size, dtype=np.int64)
+    _enter(triangle, low, n, keys, values, counts)
+    number, corner = _edge_fault(triangle, low, n, keys, counts)
     if number:
-        return number, 3 * place
+        return number, corner
     fan, component = np.arange(n_corners), np.arange(len(triangle))
     is_open = np.zeros(n_corners, dtype=np.bool_)
     first_open = -1

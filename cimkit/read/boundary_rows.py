@@ -248,7 +248,7 @@ def _usable(vertices: FloatArray) -> tuple[FloatArray, BoolArray]:
 
 
 def _sound(text: str) -> str:
-    """Text that can be written: half of a surrogate pair, which JSON allows, is no character."""
+    """Text that can be written: JSON allows half of a pair of surrogates."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
