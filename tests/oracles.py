@@ -23,6 +23,7 @@ from cimkit.kernels.orientation import orientation
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, halve, sum_cells
 from cimkit.tables import Footprints
+from tests.solid_oracles import SOLID_ORACLES
 
 RADIUS = 4.0
 
@@ -293,4 +294,5 @@ ORACLES: dict[str, Oracle] = {
     ),
     "fill_holes": Oracle(_filled, fill_by_numpy, _heights, fill_holes, 1e-4),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
+    **{name: Oracle(*fields) for name, fields in SOLID_ORACLES.items()},
 }
