@@ -22,6 +22,9 @@ TOUCH = 1e-8
 """Metres. Above the rounding of the projection, which is 1e-12 m in a face of 1 km; edges on a
 grid of 0.1 mm that do not meet are hardly ever as close."""
 
+NOTHING = 1e-18
+"""Relative: below the rounding of the diagonal, so that turning by it changes nothing."""
+
 SWEEPS = 12
 """Rounds of Jacobi's method; six are enough for a 3 x 3 matrix."""
 
@@ -40,7 +43,7 @@ def least_plane(xyz: FloatArray, first: int, last: int, plane: FloatArray) -> No
                 a[i, j] += (xyz[row, i] - plane[i]) * (xyz[row, j] - plane[j])
     for _ in range(SWEEPS):
         off = abs(a[0, 1]) + abs(a[0, 2]) + abs(a[1, 2])
-        if off <= 1e-300:
+        if off == 0.0:
             break
         for p in range(2):
             for q in range(p + 1, 3):
@@ -56,7 +59,8 @@ def least_plane(xyz: FloatArray, first: int, last: int, plane: FloatArray) -> No
 @helper
 def _rotate(a: FloatArray, v: FloatArray, p: int, q: int) -> None:
     """One rotation of Jacobi's method: a[p, q] becomes 0."""
-    if a[p, q] == 0.0:
+    if abs(a[p, q]) <= NOTHING * (abs(a[p, p]) + abs(a[q, q])):
+        a[p, q] = a[q, p] = 0.0
         return
     theta = (a[q, q] - a[p, p]) / (2.0 * a[p, q])
     t = 1.0 / (abs(theta) + np.sqrt(theta * theta + 1.0))

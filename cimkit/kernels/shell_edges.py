@@ -30,8 +30,8 @@ def _find(parent: IntArray, i: int) -> int:
 def _edge_slot(keys: IntArray, key: int) -> int:
     """Place of a directed edge in a hash table with linear probing, or the free one for it."""
     mask = len(keys) - 1
-    mixed = key * 0x9E3779B97F4A7C1
-    slot = (mixed ^ (mixed >> 29)) & mask
+    mixed = key * 1_000_003  # keys of a million points are below 1e12
+    slot = (mixed ^ (mixed >> 23)) & mask
     while keys[slot] != -1 and keys[slot] != key:
         slot = (slot + 1) & mask
     return slot

@@ -7,12 +7,17 @@ import os
 import numpy as np
 import shapely
 
+from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
+from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
+from cimkit.kernels.ring_triangles import triangulate_rings
+from cimkit.kernels.shell_edges import judge_shells
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
+from cimkit.kernels.triangle_contacts import first_contacts
 from cimkit.tables import Footprints
 
 
@@ -39,8 +44,20 @@ def warm_up(_: object = None) -> None:
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))
+    _warm_up_check()
     os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
     os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _warm_up_check() -> None:
+    """Call the kernels that judge solids on one triangle."""
+    xyz, three = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.array([0, 3])
+    one, row = np.array([0, 1]), np.arange(3)[None]
+    point = merge_near_points(xyz, three, 0.001)
+    uv = judge_faces(xyz, point, three, one, 0.01)[3]
+    triangulate_rings(uv, three[:1], three[1:])
+    judge_shells(row, one, three, np.array([False]))
+    first_contacts(xyz, row, np.zeros(1, np.int64), one, np.array([True]))
 
 
 def _mark() -> str:
