@@ -1,4 +1,4 @@
-"""CityJSON read to be judged: all versions and kinds, and nothing that a file says is trusted."""
+"""CityJSON read to be judged: all versions and kinds, and nothing in it is trusted."""
 
 from __future__ import annotations
 
