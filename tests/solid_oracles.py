@@ -147,7 +147,8 @@ def _volume(a: Any, b: Any, c: Any, d: Any) -> float:
 def _pierces(first: Any, second: Any) -> bool:
     """Whether an edge of the first triangle goes through the second."""
     for p, q in combinations(first, 2):
-        if _volume(*second, p) * _volume(*second, q) < 0:
+        a, b, c = second
+        if _volume(a, b, c, p) * _volume(a, b, c, q) < 0:
             sides = [_volume(p, q, second[k], second[(k + 1) % 3]) for k in range(3)]
             if min(sides) > 0 or max(sides) < 0:
                 return True

@@ -11,7 +11,7 @@ from cimkit.tables._columns import TEXT
 from cimkit.tables.boundaries import Boundaries, Primitive
 
 Point = tuple[float, float, float]
-Shell = list[list[list[Point]]]
+Shell = list[list[list[Any]]]
 """Faces of rings of points."""
 
 
@@ -49,7 +49,7 @@ def solid(*shells: Shell) -> Boundaries:
     return boundaries("Solid", [list(shells)])
 
 
-def surface(*faces: list[list[Point]], kind: str = "MultiSurface") -> Boundaries:
+def surface(*faces: list[list[Any]], kind: str = "MultiSurface") -> Boundaries:
     return boundaries(kind, [[list(faces)]])
 
 
@@ -117,9 +117,9 @@ def gable(profile: list[tuple[float, float]], depth: float = 4.0) -> Shell:
 
 def lifted(rise: float) -> Shell:
     """A box of which one corner of the roof is higher: the roof is no plane."""
-    corner = (4, 4, 4)
+    corner = [4, 4, 4]
     return [
-        [[(x, y, z + rise) if (x, y, z) == corner else (x, y, z) for x, y, z in ring]]
+        [[(x, y, z + rise) if [x, y, z] == corner else (x, y, z) for x, y, z in ring]]
         for [ring] in box()
     ]
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def judged(path, *, as_solids=False, snap=0.001):
     """Numbers of primitives and of valid ones by kind and level of detail, and their faults."""
-    total, valid, faults = Counter(), Counter(), []
+    total, valid, faults = Counter[str](), Counter[str](), []
     for table, issues in read_boundaries(path):
         assert issues == []
         if as_solids:

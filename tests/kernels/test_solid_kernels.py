@@ -166,8 +166,9 @@ def det(a, b, c, d):
 def proper_crossing(first, second):
     """Whether an edge of one goes through the inside of the other, exactly."""
     for one, other in ((first, second), (second, first)):
+        a, b, c = other
         for p, q in combinations(one, 2):
-            if det(*other, p) * det(*other, q) < 0:
+            if det(a, b, c, p) * det(a, b, c, q) < 0:
                 sides = {det(p, q, other[k], other[(k + 1) % 3]) for k in range(3)}
                 if len(sides) == 1 and 0 not in sides:
                     return True
@@ -186,7 +187,8 @@ def test_triangles_that_cross_are_found(first, second):
     """Crossing ones always; those with a gap between their planes or boxes never."""
     if proper_crossing(first, second):
         assert contact(first, second)
-    one_side = {det(*first, p) for p in second}
+    a, b, c = first
+    one_side = {det(a, b, c, p) for p in second}
     if len(one_side) == 1 and 0 not in one_side:
         assert not contact(first, second)
 

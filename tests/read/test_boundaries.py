@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -347,7 +348,7 @@ def test_identifiers_may_be_any_text(tmp_path):
     table.object_id[0].encode("utf-8")
 
 
-JUNK = [None, True, -1, 3.7, 2**70, "x", [], {}, [[]], [0], {"type": "Solid"}, "\ud800"]
+JUNK: list[Any] = [None, True, -1, 3.7, 2**70, "x", [], {}, [[]], [0], {"a": 1}, "\ud800"]
 
 
 @settings(
