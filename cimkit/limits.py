@@ -73,3 +73,7 @@ RING_CORNERS_MAX = 20_000
 
 SHELL_CORNERS_MAX = 1_000_000
 """Points of one geometry that is checked. The largest buildings of a country have 50,000."""
+
+RELATED_TRIANGLES_MAX = 10_000
+"""Triangles of two solids, or shells, that are held against each other, as the mean of both:
+each piece of one is held against all triangles of the other, 100 M pairs in 5 s."""

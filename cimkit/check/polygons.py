@@ -188,11 +188,28 @@ def _triangles(
         fault[plain[done == 0]] = 104
         triangle, face = triangle[triangle[:, 0] >= 0], face[triangle[:, 0] >= 0]
     if len(holed):
-        more, its_face = _holed_triangles(boundaries, uv, holed)
+        more, its_face = _holed_or_fault(boundaries, uv, holed, fault)
         triangle, face = np.concatenate([triangle, more]), np.concatenate([face, its_face])
         order = np.argsort(face, kind="stable")
         triangle, face = triangle[order], face[order]
     return triangle, face
+
+
+def _holed_or_fault(
+    boundaries: Boundaries, uv: FloatArray, faces: IntArray, fault: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Triangles of faces with holes; 999 for a face that GEOS cannot cut."""
+    try:
+        return _holed_triangles(boundaries, uv, faces)
+    except shapely.GEOSException:
+        if len(faces) == 1:
+            fault[faces] = 999
+            return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
+    found = [
+        _holed_or_fault(boundaries, uv, faces[k : k + 1], fault) for k in range(len(faces))
+    ]
+    triangles, owners = zip(*found, strict=True)
+    return np.concatenate(triangles), np.concatenate(owners)
 
 
 def _holed_triangles(

@@ -13,7 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.errors import LimitError
+from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.solid_angles import winding_numbers
+from cimkit.limits import RELATED_TRIANGLES_MAX
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 STEP_M = 1e-6
@@ -23,7 +26,7 @@ ON_M = 1e-8
 """Metres within which a point lies on a plane."""
 
 AREA_M2 = 1e-9
-"""Pieces below this are rounding."""
+"""Triangles below this have no plane that means anything."""
 
 
 class Relation(NamedTuple):
@@ -57,7 +60,7 @@ APART = Relation(False, False, False, False, False, False)
 
 
 def relate(first: FloatArray, second: FloatArray) -> Relation:
-    """Compare two closed surfaces that look outward.
+    """Compare two closed surfaces that look outward, and enclose something.
 
     Parameters
     ----------
@@ -67,9 +70,28 @@ def relate(first: FloatArray, second: FloatArray) -> Relation:
     Returns
     -------
     Relation
+
+    Raises
+    ------
+    LimitError
+        If their triangles are more than `RELATED_TRIANGLES_MAX`.
+
+    Notes
+    -----
+    O(pieces x triangles). Triangles of no area are left out; their neighbours cover the place.
+
+    Examples
+    --------
+    >>> corner = np.vstack([np.zeros(3), np.eye(3)])
+    >>> sides = corner[np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])]
+    >>> relate(sides, sides + [0.1, 0.1, 0.1]).overlap, relate(sides, sides + 2).touch
+    (True, False)
     """
+    first, second = _with_area(first), _with_area(second)
     if _boxes_apart(first, second):
         return APART
+    if len(first) * len(second) > RELATED_TRIANGLES_MAX**2:
+        raise LimitError(f"{len(first):,} and {len(second):,} triangles; cut the solids")
     a_in, a_out = _sides(first, second)
     b_in, b_out = _sides(second, first)
     return Relation(
@@ -77,9 +99,16 @@ def relate(first: FloatArray, second: FloatArray) -> Relation:
         equal=bool((a_in & ~a_out).all() and (b_in & ~b_out).all()),
         share_face=bool((~a_in & a_out).any()),
         second_inside=bool(b_in.all()),
-        second_on_face=bool((b_in & ~b_out).any()),
+        second_on_face=bool(b_in.all() and not b_out.all()),
         touch=any(True for _ in contacts(first, second)),
     )
+
+
+def _with_area(triangles: FloatArray) -> FloatArray:
+    """Triangles that have a plane."""
+    sides = triangles[:, 1:] - triangles[:, :1]
+    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    return np.asarray(triangles[area >= 2 * AREA_M2])
 
 
 def _boxes_apart(first: FloatArray, second: FloatArray) -> bool:
@@ -95,8 +124,6 @@ def _sides(cut: FloatArray, other: FloatArray) -> tuple[BoolArray, BoolArray]:
     for row, triangle in enumerate(cut):
         normal = np.cross(triangle[1] - triangle[0], triangle[2] - triangle[0])
         length = np.linalg.norm(normal)
-        if length < 2 * AREA_M2:
-            continue
         found = _pieces(triangle, normal / length, other[near[row]])
         points.append(found)
         normals.append(np.broadcast_to(normal / length, found.shape))
@@ -132,8 +159,10 @@ def _pieces(triangle: FloatArray, normal: FloatArray, other: FloatArray) -> Floa
     # A grid of a hundredth of the step joins ends that rounding has parted.
     net = shapely.unary_union([flat.exterior, *cuts], grid_size=STEP_M / 100)
     parts = shapely.get_parts(shapely.polygonize(shapely.get_parts(net)))
-    middle = shapely.point_on_surface(parts)
-    kept = middle[shapely.within(middle, flat) & (shapely.area(parts) > AREA_M2)]
+    # Pieces narrower than two steps lie between surfaces that count as one.
+    inner = shapely.buffer(parts, -STEP_M, join_style="mitre")
+    middle = shapely.point_on_surface(inner[~shapely.is_empty(inner)])
+    kept = middle[shapely.within(middle, flat)]
     return np.asarray(triangle[0] + shapely.get_coordinates(kept) @ axes)
 
 
@@ -154,7 +183,7 @@ def _trace(triangle: FloatArray, base: FloatArray, normal: FloatArray) -> Iterat
         yield np.stack(ends)
 
 
-def contacts(first: FloatArray, second: FloatArray) -> Iterator[shapely.Geometry]:
+def contacts(first: FloatArray, second: FloatArray) -> Iterator[FloatArray]:
     """Where triangles of two surfaces meet, each in the plane of one of the first.
 
     Yields
@@ -193,7 +222,7 @@ def has_ring_of_contact(first: FloatArray, second: FloatArray) -> bool:
     Such a ring parts the space between the surfaces (Alexander duality), where both are
     without handles.
     """
-    found = [line for line in contacts(first, second) if len(line) > 1]
+    found = [line for line in contacts(_with_area(first), _with_area(second)) if len(line) > 1]
     if not found:
         return False
     ends = np.concatenate([line[[0, -1]] for line in found])
@@ -213,7 +242,5 @@ def has_ring_of_contact(first: FloatArray, second: FloatArray) -> bool:
 
 def _numbers(points: FloatArray) -> IntArray:
     """Number of each point, alike for points within `STEP_M`."""
-    from cimkit.kernels.near_points import merge_near_points
-
     kept = merge_near_points(points, np.array([0, len(points)]), STEP_M)
     return np.asarray(np.unique(kept, return_inverse=True)[1])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 
 from cimkit.check.faults import Fault
 from cimkit.check.regions import has_ring_of_contact, relate
+from cimkit.errors import LimitError
 from cimkit.tables.boundaries import Primitive
 
 if TYPE_CHECKING:
@@ -31,6 +35,14 @@ def _solid(boundaries: Boundaries, faces: Faces, shells: Shells, solid: int) -> 
     return np.concatenate([_corners(faces, shells, shell) for shell in range(first, last)])
 
 
+def _guarded(row: int, check: Callable[[], list[Fault]]) -> list[Fault]:
+    """Findings of a check, or 999 where it cannot be made: one solid costs one solid."""
+    try:
+        return check()
+    except (LimitError, shapely.GEOSException) as error:
+        return [Fault(row, 999, -1, -1, -1, None, f"it cannot be compared: {error}")]
+
+
 def check_voids(
     boundaries: Boundaries, faces: Faces, shells: Shells, solid: int
 ) -> list[Fault]:
@@ -38,8 +50,14 @@ def check_voids(
 
     Every shell is valid by itself and looks to the right side.
     """
-    first, last = (int(v) for v in boundaries.solid_offsets[solid : solid + 2])
     row = int(np.searchsorted(boundaries.primitive_offsets, solid, side="right")) - 1
+    return _guarded(row, lambda: _check_voids(boundaries, faces, shells, solid, row))
+
+
+def _check_voids(
+    boundaries: Boundaries, faces: Faces, shells: Shells, solid: int, row: int
+) -> list[Fault]:
+    first, last = (int(v) for v in boundaries.solid_offsets[solid : solid + 2])
     at = solid - int(boundaries.primitive_offsets[row])
     surfaces = [_corners(faces, shells, shell) for shell in range(first, last)]
     base = surfaces[0][0, 0]
@@ -80,7 +98,7 @@ def check_sets(
     faults = []
     for row in np.flatnonzero(boundaries.kind == Primitive.CompositeSolid).tolist():
         if row not in bad:
-            faults += _check_composite(boundaries, faces, shells, row)
+            faults += _guarded(row, partial(_check_composite, boundaries, faces, shells, row))
     broken = {boundaries.feature_id[row] for row in bad | {f.primitive for f in faults}}
     parts = defaultdict[tuple[str, str], list[int]](list)
     kinds = (Primitive.Solid, Primitive.CompositeSolid)
@@ -90,7 +108,8 @@ def check_sets(
             parts[feature, boundaries.lod[row]].append(row)
     for rows in parts.values():
         if len(rows) > 1:
-            faults += _check_parts(boundaries, faces, shells, rows)
+            check = partial(_check_parts, boundaries, faces, shells, rows)
+            faults += _guarded(rows[0], check)
     return faults
 
 
