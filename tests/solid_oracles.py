@@ -46,7 +46,7 @@ def merge_slowly(xyz: Any, borders: Any, tolerance: float) -> Any:
         own: list[int] = []
         for row in range(first, last):
             gaps = np.linalg.norm(xyz[own] - xyz[row], axis=1)
-            near = np.flatnonzero(gaps <= tolerance + 1e-9)
+            near = np.flatnonzero(gaps <= tolerance + 1e-8)
             kept[row] = own[near[0]] if len(near) else row
             if not len(near):
                 own.append(row)

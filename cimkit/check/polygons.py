@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,6 @@ import shapely
 from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.ring_triangles import triangulate_rings
-from cimkit.tables._columns import ragged_index
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import BoolArray, FloatArray, IntArray
@@ -140,15 +139,16 @@ def _check_holes(
 def _relation(rings: list[FloatArray]) -> int:
     """Number of the fault of a polygon whose rings are simple, 0 for none."""
     polygon = shapely.Polygon(rings[0], rings[1:])
-    if polygon.is_valid:
-        return 0
-    number = _reason(polygon)
-    if number == 201:
-        # A point on an edge may have been moved off it by rounding: make it a point of both.
-        noded = [_with_nodes(ring, rings) for ring in rings]
-        polygon = shapely.Polygon(noded[0], noded[1:])
-        number = 0 if polygon.is_valid else _reason(polygon)
-    return number
+    number = 0 if polygon.is_valid else _reason(polygon)
+    if number not in (0, 201):
+        return number
+    lines = shapely.linearrings(rings[0]), *map(shapely.linearrings, rings[1:])
+    if all(shapely.distance(a, b) > NODE_M for a, b in combinations(lines, 2)):
+        return number
+    # A point on an edge may have been moved off it by rounding: make it a point of both.
+    noded = _with_nodes(rings)
+    polygon = shapely.Polygon(noded[0], noded[1:])
+    return 0 if polygon.is_valid else _reason(polygon)
 
 
 def _reason(polygon: shapely.Polygon) -> int:
@@ -159,19 +159,23 @@ def _reason(polygon: shapely.Polygon) -> int:
     )
 
 
-def _with_nodes(ring: FloatArray, rings: list[FloatArray]) -> FloatArray:
-    """A ring with the points of the others that lie on its edges."""
-    points = np.concatenate([other for other in rings if other is not ring])
-    parts = []
-    for a, b in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        edge = b - a
-        along = (points - a) @ edge / (edge @ edge)
-        off = np.linalg.norm(points - a - along[:, None] * edge, axis=1)
-        on = np.flatnonzero((off <= NODE_M) & (along > 0) & (along < 1))
-        on = on[np.argsort(along[on])]
-        far = np.linalg.norm(points[on] - a, axis=1), np.linalg.norm(points[on] - b, axis=1)
-        parts += [a[None], points[on[np.minimum(*far) > NODE_M]]]
-    return np.concatenate(parts)
+def _with_nodes(rings: list[FloatArray]) -> list[FloatArray]:
+    """Rings with the points of the others that lie on their edges; columns u, v, and more."""
+    result = []
+    for k, ring in enumerate(rings):
+        points = np.concatenate(rings[:k] + rings[k + 1 :])
+        parts = []
+        for a, b in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+            edge, gaps = (b - a)[:2], (points - a)[:, :2]
+            along = gaps @ edge / (edge @ edge)
+            off = np.linalg.norm(gaps - along[:, None] * edge, axis=1)
+            on = np.flatnonzero((off <= NODE_M) & (along > 0) & (along < 1))
+            on = on[np.argsort(along[on])]
+            from_a = np.linalg.norm(gaps[on], axis=1)
+            from_b = np.linalg.norm(gaps[on] - edge, axis=1)
+            parts += [a[None], points[on[np.minimum(from_a, from_b) > NODE_M]]]
+        result.append(np.concatenate(parts))
+    return result
 
 
 def _triangles(
@@ -199,32 +203,41 @@ def _holed_or_fault(
     boundaries: Boundaries, uv: FloatArray, faces: IntArray, fault: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Triangles of faces with holes; 999 for a face that GEOS cannot cut."""
-    try:
-        return _holed_triangles(boundaries, uv, faces)
-    except shapely.GEOSException:
-        if len(faces) == 1:
-            fault[faces] = 999
-            return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
-    found = [
-        _holed_or_fault(boundaries, uv, faces[k : k + 1], fault) for k in range(len(faces))
+    rings = [
+        [
+            np.column_stack([uv[a:b], np.arange(a, b)])
+            for a, b in pairwise(boundaries.ring_offsets[first : last + 1])
+        ]
+        for first, last in zip(
+            boundaries.face_offsets[faces], boundaries.face_offsets[faces + 1], strict=True
+        )
     ]
+    try:
+        return _holed_triangles(rings, faces)
+    except shapely.GEOSException:
+        found = [_one_by_one(rings[k], faces[k], fault) for k in range(len(faces))]
     triangles, owners = zip(*found, strict=True)
     return np.concatenate(triangles), np.concatenate(owners)
 
 
+def _one_by_one(
+    rings: list[FloatArray], face: int, fault: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Triangles of one face with holes, as it is or with points where rings touch."""
+    for noded in (False, True):
+        try:
+            return _holed_triangles([_with_nodes(rings) if noded else rings], np.array([face]))
+        except shapely.GEOSException:
+            continue
+    fault[face] = 999
+    return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
+
+
 def _holed_triangles(
-    boundaries: Boundaries, uv: FloatArray, faces: IntArray
+    rings: list[list[FloatArray]], faces: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Triangles of faces with holes, by GEOS; the corner travels as z."""
-    ring, face_ends = ragged_index(boundaries.face_offsets, faces)
-    row, ring_ends = ragged_index(boundaries.ring_offsets, ring)
-    corners = np.column_stack([uv[row], row])
-    rings = shapely.linearrings(
-        corners, indices=np.repeat(np.arange(len(ring)), np.diff(ring_ends))
-    )
-    polygons = shapely.polygons(
-        rings, indices=np.repeat(np.arange(len(faces)), np.diff(face_ends))
-    )
+    polygons = [shapely.Polygon(of_face[0], of_face[1:]) for of_face in rings]
     pieces = shapely.constrained_delaunay_triangles(polygons)
     parts, number = shapely.get_parts(pieces, return_index=True)
     found = shapely.get_coordinates(parts, include_z=True).reshape(-1, 4, 3)[:, :3]

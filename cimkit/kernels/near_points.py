@@ -15,8 +15,8 @@ from cimkit.errors import TableError
 from cimkit.kernels._jit import helper, kernel
 from cimkit.tables._columns import FloatArray, IntArray, floats, offsets
 
-ROUNDING = 1e-9
-"""Metres: coordinates of 100 km from the origin are exact to 1.5e-11 m."""
+ROUNDING = 1e-8
+"""Metres: coordinates of 4e7 m, zone-prefixed eastings, are exact to 4e-9 m."""
 
 CELLS = 4.0
 """Width of a cell in tolerances: most points have to look into one cell only."""
