@@ -40,6 +40,7 @@ from tests.ground_oracles import (
     open_by_windows,
     pits_by_windows,
 )
+from tests.solid_oracles import SOLID_ORACLES
 
 RADIUS = 4.0
 
@@ -354,4 +355,5 @@ ORACLES: dict[str, Oracle] = {
         1e-5,
     ),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
+    **{name: Oracle(*fields) for name, fields in SOLID_ORACLES.items()},
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cimkit.kernels.cell_complex import CellComplex
-    from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray
 
 
 class LabelRules(NamedTuple):
@@ -149,9 +149,7 @@ def shared_borders(cx: CellComplex) -> tuple[NDArray[np.int32], FloatArray]:
             continue
         p, q = cx.origin[h], cx.origin[h ^ 1]
         cells[count, 0], cells[count, 1] = min(a, b), max(a, b)
-        length[count] = math.hypot(
-            cx.xy[p, 0] - cx.xy[q, 0], cx.xy[p, 1] - cx.xy[q, 1]
-        )
+        length[count] = math.hypot(cx.xy[p, 0] - cx.xy[q, 0], cx.xy[p, 1] - cx.xy[q, 1])
         count += 1
     return cells[:count].copy(), length[:count].copy()
 

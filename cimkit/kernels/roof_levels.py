@@ -121,7 +121,9 @@ def step_levels(
                 into[r] = keep
         shared[keep] += shared[lost]
         shared[:, keep] += shared[:, lost]
-        height[keep] = _joined_height(keep, into, start, rows, z, height, weight, lost, quantile)
+        height[keep] = _joined_height(
+            keep, into, start, rows, z, height, weight, lost, quantile
+        )
         weight[keep] += weight[lost]
     level = np.full(n_cells, -1, np.int32)
     for c in range(n_cells):

@@ -44,7 +44,7 @@ from cimkit.kernels.roof_labels import (
     label_cells,
     locate_points,
 )
-from cimkit.kernels.roof_levels import quantile_of, step_levels
+from cimkit.kernels.roof_levels import step_levels
 from cimkit.kernels.roof_lines import LineRules, find_lines
 from cimkit.kernels.roof_planes import PlaneRules, find_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid
@@ -607,6 +607,4 @@ def model_roofs(
         for store in (box, stepped, roofed):
             for v in range(store.vertex_offsets[b], store.vertex_offsets[b + 1]):
                 store.vertices[v, 2] += z0
-    return RoofModels(
-        trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes
-    )
+    return RoofModels(trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes)

@@ -25,7 +25,7 @@ from cimkit.kernels._jit import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray
 
 THIN = 3.0
 """Points per m² below which neighbours are fewer and tolerances wider."""
@@ -100,7 +100,9 @@ def nearest_points(
                 d = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 + (z[j] - z[i]) ** 2
                 if j == i:
                     d = -1.0
-                if found == k and (d > best[k - 1] or (d == best[k - 1] and j > near[i, k - 1])):
+                if found == k and (
+                    d > best[k - 1] or (d == best[k - 1] and j > near[i, k - 1])
+                ):
                     continue
                 at = found if found < k else k - 1
                 found = min(found + 1, k)

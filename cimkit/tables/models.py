@@ -80,7 +80,9 @@ class Models:
         seen: set[tuple[str, str]] = set()
         for pair in zip(self.building_id.tolist(), self.lod.tolist(), strict=True):
             if pair in seen or not pair[0]:
-                raise TableError(f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id")
+                raise TableError(
+                    f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id"
+                )
             seen.add(pair)
         vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
         if not np.isfinite(vertices).all():

@@ -51,9 +51,7 @@ def cityjson_header(
 IntXYZ = tuple[int, int, int]
 
 
-def cityjson_features(
-    buildings: Buildings, models: Models, base: IntXYZ
-) -> Iterator[bytes]:
+def cityjson_features(buildings: Buildings, models: Models, base: IntXYZ) -> Iterator[bytes]:
     """One line for each building: LoD0 and its solids of all levels of detail.
 
     Parameters
@@ -92,7 +90,9 @@ def cityjson_features(
             }
         )
     if start < len(solids):
-        raise TableError(f"CityJSON: the model of {solids[start]!r} is not in the buildings' order")
+        raise TableError(
+            f"CityJSON: the model of {solids[start]!r} is not in the buildings' order"
+        )
 
 
 def reference_system(crs: str) -> str:
@@ -115,9 +115,7 @@ def reference_system(crs: str) -> str:
     return found.to_string()
 
 
-def _solid(
-    models: Models, row: int, base: IntXYZ, vertices: list[list[int]]
-) -> dict[str, Any]:
+def _solid(models: Models, row: int, base: IntXYZ, vertices: list[list[int]]) -> dict[str, Any]:
     """One solid; its vertices are added to those of the building."""
     first, last = models.vertex_offsets[row], models.vertex_offsets[row + 1]
     shift = len(vertices) - int(first)
