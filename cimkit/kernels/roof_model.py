@@ -50,8 +50,6 @@ from cimkit.kernels.roof_planes import PlaneRules, find_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cimkit.tables._columns import FloatArray, IntArray
 
 POINTS_MAX = 100_000
@@ -114,7 +112,7 @@ class SolidStore(NamedTuple):
     ring_offsets: IntArray
     face_offsets: IntArray
     solid_offsets: IntArray
-    semantics: NDArray[np.uint8]
+    semantics: IntArray
     size: IntArray
 
 
@@ -134,7 +132,7 @@ def new_store(n: int) -> SolidStore:
 
 
 @helper
-def _larger(values: NDArray[np.int64], need: int) -> NDArray[np.int64]:
+def _larger(values: IntArray, need: int) -> IntArray:
     """The array itself, or a copy with room for `need` values."""
     if need <= len(values):
         return values
@@ -209,9 +207,9 @@ class RoofModels(NamedTuple):
     box: SolidStore
     stepped: SolidStore
     roofed: SolidStore
-    reached: NDArray[np.int8]
-    notes: NDArray[np.int32]
-    n_planes: NDArray[np.int32]
+    reached: IntArray
+    notes: IntArray
+    n_planes: IntArray
 
 
 @helper
@@ -287,7 +285,7 @@ def cut_cells(
 
 @helper
 def iso_lines(
-    cx: CellComplex, label: NDArray[np.int32], planes: FloatArray, height: float
+    cx: CellComplex, label: IntArray, planes: FloatArray, height: float
 ) -> FloatArray:
     """Lines at one height on the planes that rise above it, across the cells where they do."""
     lines = np.empty((len(planes), 5))
@@ -320,7 +318,7 @@ def iso_lines(
 
 
 @helper
-def highest_cell(cx: CellComplex, label: NDArray[np.int32], planes: FloatArray) -> float:
+def highest_cell(cx: CellComplex, label: IntArray, planes: FloatArray) -> float:
     """Highest point of a labelled partition."""
     top = -np.inf
     for c in range(cx.size[2]):
@@ -332,7 +330,7 @@ def highest_cell(cx: CellComplex, label: NDArray[np.int32], planes: FloatArray) 
 @helper
 def keep_within(
     cx: CellComplex,
-    label: NDArray[np.int32],
+    label: IntArray,
     cost: FloatArray,
     planes: FloatArray,
     low: float,
@@ -371,10 +369,10 @@ class Labelled(NamedTuple):
     """A partition whose cells have planes."""
 
     cx: CellComplex
-    label: NDArray[np.int32]
+    label: IntArray
     planes: FloatArray
     area: FloatArray
-    cell_of_point: NDArray[np.int32]
+    cell_of_point: IntArray
     capped: bool
     status: int
 
@@ -386,7 +384,7 @@ def label_roof(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     planes: FloatArray,
     lines: FloatArray,
     density: float,
@@ -518,8 +516,8 @@ def no_solid() -> Solid:
 
 @helper
 def largest_planes(
-    planes: FloatArray, owner: NDArray[np.int32], most: int
-) -> tuple[FloatArray, NDArray[np.int32]]:
+    planes: FloatArray, owner: IntArray, most: int
+) -> tuple[FloatArray, IntArray]:
     """The planes with the most points, in their order; points of the others belong to none."""
     count = np.zeros(len(planes), np.int64)
     for p in owner:

@@ -138,7 +138,7 @@ class City:
         }
 
     def models(self, lod: str = "best") -> Models:
-        """Solids in the order of the buildings: of one level of detail, the best, or ``all``."""
+        """Solids in the order of the buildings: of one level of detail, best, or all."""
         return read_models(self.path / "models.city.jsonl", lod=lod, crs=self.crs)
 
     def _layer(self, name: str) -> Any:

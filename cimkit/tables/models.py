@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -75,7 +75,8 @@ class Models:
         put = object.__setattr__
         put(self, "building_id", texts("building_id", self.building_id))
         n = len(self.building_id)
-        lod = [self.lod] * n if isinstance(self.lod, str) else self.lod
+        lod: Any = self.lod
+        lod = [lod] * n if isinstance(lod, str) else lod
         put(self, "lod", texts("lod", lod, n))
         seen: set[tuple[str, str]] = set()
         for pair in zip(self.building_id.tolist(), self.lod.tolist(), strict=True):

@@ -19,7 +19,7 @@ from cimkit.tables import Buildings, Models
 from cimkit.tables.models import GROUND_SURFACE, SURFACE_NAMES
 
 SCALE = 0.0001
-"""Metres: roofs lie on their planes to 0.1 mm, which validators want (0.001 m is too coarse)."""
+"""Metres: roofs then lie on their planes as closely as validators want; 0.001 is too coarse."""
 
 _OPENGIS = "https://www.opengis.net/def/crs"
 

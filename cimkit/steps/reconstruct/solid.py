@@ -90,7 +90,11 @@ def make_solids(
         row.append(made)
         level.append(np.full(len(made), number))
     order = np.lexsort((np.concatenate(level), np.concatenate(row)))
-    return RoofSolids(Models.concatenate(parts).take(order), found.notes, found.n_planes)
+    return RoofSolids(
+        Models.concatenate(parts).take(order),
+        found.notes.astype(np.int64),
+        found.n_planes.astype(np.int64),
+    )
 
 
 def _models_of(store: SolidStore, footprints: Footprints, corner: IntArray, lod: str) -> Models:
@@ -99,7 +103,7 @@ def _models_of(store: SolidStore, footprints: Footprints, corner: IntArray, lod:
     units[:, :2] += 10.0 * np.repeat(corner, np.diff(store.vertex_offsets), axis=0)
     return Models(
         footprints.building_id,
-        lod,
+        np.full(len(footprints), lod, dtype=TEXT),
         units / 10_000.0,
         store.vertex_offsets,
         store.ring_vertex,
@@ -161,7 +165,7 @@ def extrude(footprints: Footprints, z_ground: FloatArray, z_roof: FloatArray) ->
     )
     return Models(
         footprints.building_id,
-        "1.2",
+        np.full(len(footprints), "1.2", dtype=TEXT),
         vertices,
         2 * start,
         ring_vertex,
