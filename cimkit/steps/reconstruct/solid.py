@@ -8,7 +8,7 @@ import numpy as np
 
 from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, SolidStore, model_roofs
 from cimkit.tables import Footprints, Models
-from cimkit.tables._columns import ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import TEXT, ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
 
 
