@@ -48,7 +48,7 @@ def steps_beside_decoding(folder: Path, *, repeats: int = 3) -> list[Row]:
         "link": lambda: cimkit.link(block.addresses, footprints),
         "tile (tree)": lambda: cimkit.tile(footprints, buildings),
         "write glb": lambda: encode_glb(models, buildings, text, placement),
-        "write CityJSON": lambda: list(cityjson_features(buildings, [models], base)),
+        "write CityJSON": lambda: list(cityjson_features(buildings, models, base)),
     }
     floor = best_cpu_s(decode, repeats)
     points = f"{len(cloud) / 1e6:.2f} M points"

@@ -173,7 +173,9 @@ class Job:
         _check_classes(self)
         unknown = [lod for lod in self.lod if lod not in LODS]
         if unknown or not self.lod:
-            raise ParameterError(f"lod: of {', '.join(LODS)}, not {', '.join(unknown) or 'none'}")
+            raise ParameterError(
+                f"lod: of {', '.join(LODS)}, not {', '.join(unknown) or 'none'}"
+            )
         if self.division and not (self.division.isdigit() and len(self.division) in (6, 9)):
             raise ParameterError(f"division: 6 or 9 digits, not {self.division!r}")
         if self.as_of and not _is_date(self.as_of):

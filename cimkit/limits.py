@@ -60,3 +60,21 @@ XLSX_BYTES_MAX = 1_000_000_000
 
 ROWS_MAX = 2**31 - 1
 """Rows of one column, 16 GB. Kernels count in 64 bits, which they do not watch for overflow."""
+
+CITYJSON_BYTES_MAX = 1_000_000_000
+"""Size of a CityJSON file, which is read at once and takes ten times that in memory. A larger
+city is written as CityJSONSeq."""
+
+CITYJSON_LINE_BYTES_MAX = 256_000_000
+"""Size of one feature of a CityJSONSeq file. A building has some 10 kB."""
+
+RING_CORNERS_MAX = 10_000
+"""Points of one ring of a solid that is checked: all pairs of its edges are, 50 M of them; a
+circle of so many takes 6 s."""
+
+SHELL_CORNERS_MAX = 1_000_000
+"""Points of one geometry that is checked. The largest buildings of a country have 50,000."""
+
+RELATED_TRIANGLES_MAX = 10_000
+"""Triangles of two solids, or shells, that are held against each other, as the mean of both:
+each piece of one is held against all triangles of the other, 100 M pairs in 5 s."""

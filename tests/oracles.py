@@ -54,6 +54,7 @@ from tests.quality_oracles import (
     shared,
     shared_by_shapely,
 )
+from tests.solid_oracles import SOLID_ORACLES
 
 RADIUS = 4.0
 
@@ -373,4 +374,5 @@ ORACLES: dict[str, Oracle] = {
     "cover_roofs": Oracle(cover, cover_by_shapely, covered, cover_roofs, 0.011),
     "shared_outline": Oracle(shared, shared_by_shapely, rows_of_houses, shared_outline),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
+    **{name: Oracle(*fields) for name, fields in SOLID_ORACLES.items()},
 }

@@ -100,9 +100,9 @@ def residuals_by_shapely(x: Any, y: Any, z: Any, rows: Any, borders: Any, *given
                 )
                 corners = np.concatenate(rings)
                 middle = corners.mean(0)
-                slope = np.linalg.lstsq(
-                    corners[:, :2] - middle[:2], corners[:, 2] - middle[2]
-                )[0]
+                slope = np.linalg.lstsq(corners[:, :2] - middle[:2], corners[:, 2] - middle[2])[
+                    0
+                ]
                 height = (np.column_stack([x[chosen], y[chosen]]) - middle[:2]) @ slope
                 top[over] = np.maximum(top, height + middle[2])[over]
             apart = np.rint((z[chosen] - top)[np.isfinite(top)] * 1000)

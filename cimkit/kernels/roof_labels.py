@@ -22,10 +22,8 @@ from cimkit.kernels.cell_complex import find_cell
 from cimkit.kernels.cell_outline import cell_area
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cimkit.kernels.cell_complex import CellComplex
-    from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray, IntArray
 
 
 class LabelRules(NamedTuple):
@@ -52,7 +50,7 @@ class LabelRules(NamedTuple):
 
 
 @helper
-def locate_points(cx: CellComplex, x: FloatArray, y: FloatArray) -> NDArray[np.int32]:
+def locate_points(cx: CellComplex, x: FloatArray, y: FloatArray) -> IntArray:
     """Cell of each point, each looked for from that of the point before."""
     found = np.empty(len(x), np.int32)
     here = 0
@@ -78,7 +76,7 @@ def cell_costs(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    cell_of_point: NDArray[np.int32],
+    cell_of_point: IntArray,
     planes: FloatArray,
     low: FloatArray,
     high: FloatArray,
@@ -126,7 +124,7 @@ def height_range(cx: CellComplex, c: int, plane: FloatArray) -> tuple[float, flo
 
 @helper
 def height_limits(
-    z: FloatArray, owner: NDArray[np.int32], n_planes: int
+    z: FloatArray, owner: IntArray, n_planes: int
 ) -> tuple[FloatArray, FloatArray]:
     """Heights of the lowest and the highest point of each plane."""
     low, high = np.full(n_planes, np.inf), np.full(n_planes, -np.inf)
@@ -138,7 +136,7 @@ def height_limits(
 
 
 @helper
-def shared_borders(cx: CellComplex) -> tuple[NDArray[np.int32], FloatArray]:
+def shared_borders(cx: CellComplex) -> tuple[IntArray, FloatArray]:
     """Two cells inside the footprint and their common length, for each edge between such."""
     count = 0
     cells = np.empty((cx.size[1] // 2, 2), np.int32)
@@ -149,17 +147,13 @@ def shared_borders(cx: CellComplex) -> tuple[NDArray[np.int32], FloatArray]:
             continue
         p, q = cx.origin[h], cx.origin[h ^ 1]
         cells[count, 0], cells[count, 1] = min(a, b), max(a, b)
-        length[count] = math.hypot(
-            cx.xy[p, 0] - cx.xy[q, 0], cx.xy[p, 1] - cx.xy[q, 1]
-        )
+        length[count] = math.hypot(cx.xy[p, 0] - cx.xy[q, 0], cx.xy[p, 1] - cx.xy[q, 1])
         count += 1
     return cells[:count].copy(), length[:count].copy()
 
 
 @helper
-def label_cells(
-    cx: CellComplex, cost: FloatArray, border: float, region: float
-) -> NDArray[np.int32]:
+def label_cells(cx: CellComplex, cost: FloatArray, border: float, region: float) -> IntArray:
     """Plane of each cell, -1 outside the footprint."""
     n_cells, n_planes = cost.shape
     label = np.full(n_cells, -1, np.int32)
@@ -177,13 +171,13 @@ def label_cells(
 
 @helper
 def _merge_regions(
-    label: NDArray[np.int32],
-    cells: NDArray[np.int32],
+    label: IntArray,
+    cells: IntArray,
     length: FloatArray,
     cost: FloatArray,
     border: float,
     region: float,
-) -> NDArray[np.int32]:
+) -> IntArray:
     """Join regions as long as it pays; sets the label of each region's first cell."""
     n_cells, n_planes = cost.shape
     into = np.arange(n_cells).astype(np.int32)
@@ -239,9 +233,7 @@ def _merge_regions(
 
 
 @helper
-def _unite_pairs(
-    pair: NDArray[np.int32], shared: FloatArray, n_pairs: int, n_cells: int
-) -> int:
+def _unite_pairs(pair: IntArray, shared: FloatArray, n_pairs: int, n_cells: int) -> int:
     """Sum up the borders of the same two cells; returns how many pairs are left."""
     key = np.empty(n_pairs, np.int64)
     for m in range(n_pairs):
@@ -263,7 +255,7 @@ def _unite_pairs(
 @helper
 def _gain(
     total: FloatArray,
-    label: NDArray[np.int32],
+    label: IntArray,
     a: int,
     b: int,
     shared: float,
@@ -284,8 +276,8 @@ def _gain(
 
 @helper
 def _change_sides(
-    label: NDArray[np.int32],
-    cells: NDArray[np.int32],
+    label: IntArray,
+    cells: IntArray,
     length: FloatArray,
     cost: FloatArray,
     border: float,

@@ -18,10 +18,8 @@ import numpy as np
 from cimkit.kernels._jit import helper
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cimkit.kernels.cell_complex import CellComplex
-    from cimkit.tables._columns import FloatArray
+    from cimkit.tables._columns import FloatArray, IntArray
 
 POINTS_MIN = 3
 """A region with fewer points takes its height from its plane."""
@@ -31,7 +29,7 @@ BORDER_MIN = 0.1
 
 
 @helper
-def regions_of(cx: CellComplex, label: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+def regions_of(cx: CellComplex, label: IntArray) -> tuple[IntArray, int]:
     """Number the connected sets of cells with one label; -1 outside the footprint."""
     n_cells = cx.size[2]
     region = np.full(n_cells, -1, np.int32)
@@ -73,14 +71,14 @@ def quantile_of(values: FloatArray, q: float) -> float:
 @helper
 def step_levels(
     cx: CellComplex,
-    label: NDArray[np.int32],
+    label: IntArray,
     area: FloatArray,
     planes: FloatArray,
     z: FloatArray,
-    cell_of_point: NDArray[np.int32],
+    cell_of_point: IntArray,
     step: float,
     quantile: float,
-) -> tuple[NDArray[np.int32], FloatArray]:
+) -> tuple[IntArray, FloatArray]:
     """Label of each cell and the horizontal planes of LoD1.3."""
     n_cells = cx.size[2]
     region, count = regions_of(cx, label)
@@ -121,7 +119,9 @@ def step_levels(
                 into[r] = keep
         shared[keep] += shared[lost]
         shared[:, keep] += shared[:, lost]
-        height[keep] = _joined_height(keep, into, start, rows, z, height, weight, lost, quantile)
+        height[keep] = _joined_height(
+            keep, into, start, rows, z, height, weight, lost, quantile
+        )
         weight[keep] += weight[lost]
     level = np.full(n_cells, -1, np.int32)
     for c in range(n_cells):
@@ -134,8 +134,8 @@ def step_levels(
 
 @helper
 def _points_of_regions(
-    region: NDArray[np.int32], count: int, cell_of_point: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    region: IntArray, count: int, cell_of_point: IntArray
+) -> tuple[IntArray, IntArray]:
     """Borders of the regions, and rows of their points."""
     start = np.zeros(count + 1, np.int64)
     for c in cell_of_point:
@@ -171,9 +171,9 @@ def _height_at_middle(cx: CellComplex, c: int, plane: FloatArray) -> float:
 @helper
 def _joined_height(
     keep: int,
-    into: NDArray[np.int64],
-    start: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    into: IntArray,
+    start: IntArray,
+    rows: IntArray,
     z: FloatArray,
     height: FloatArray,
     weight: FloatArray,

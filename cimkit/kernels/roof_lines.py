@@ -19,8 +19,6 @@ import numpy as np
 from cimkit.kernels._jit import helper, kernel
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 CELLS_MAX = 400_000
@@ -102,13 +100,13 @@ def label_raster(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     west: float,
     south: float,
     cell: float,
     rows: int,
     columns: int,
-) -> NDArray[np.int32]:
+) -> IntArray:
     """Plane of the nearest labelled point of each cell, smoothed; -1 without any point.
 
     Of several points in a cell the highest counts: the roof is seen from above. Distances are
@@ -155,7 +153,7 @@ def label_raster(
 
 
 @helper
-def _smooth(label: NDArray[np.int32]) -> NDArray[np.int32]:
+def _smooth(label: IntArray) -> IntArray:
     """Most frequent label of the 3 x 3 cells around; of equally frequent ones its own."""
     rows, columns = label.shape
     out = label.copy()
@@ -215,7 +213,7 @@ def _apart(a: float, b: float) -> float:
 
 @helper
 def _borders(
-    label: NDArray[np.int32], inside: BoolArray, west: float, south: float, cell: float, n: int
+    label: IntArray, inside: BoolArray, west: float, south: float, cell: float, n: int
 ) -> tuple[IntArray, FloatArray]:
     """Pair of planes (i * n + j, i < j) and middle of each border between two cells."""
     rows, columns = label.shape
@@ -253,7 +251,7 @@ def find_lines(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     planes: FloatArray,
     ring_xy: FloatArray,
     ring_offsets: IntArray,
@@ -314,7 +312,7 @@ def _lines_of_pair(
     planes: FloatArray,
     x: FloatArray,
     y: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     outline: FloatArray,
     cell: float,
     rules: LineRules,
@@ -432,7 +430,7 @@ def _best_step(
 def _parting_offset(
     x: FloatArray,
     y: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     i: int,
     j: int,
     ux: float,
@@ -514,7 +512,7 @@ def find_roof_lines(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     planes: FloatArray,
     ring_xy: FloatArray,
     ring_offsets: IntArray,

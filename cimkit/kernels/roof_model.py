@@ -29,6 +29,11 @@ from cimkit.kernels.cell_complex import (
     insert_segment,
     new_complex,
 )
+from cimkit.kernels.cell_contraction import (
+    absorb_thin_cells,
+    contract_short_edges,
+    flag_thin_cells,
+)
 from cimkit.kernels.cell_outline import start_complex
 from cimkit.kernels.roof_labels import (
     LabelRules,
@@ -39,14 +44,12 @@ from cimkit.kernels.roof_labels import (
     label_cells,
     locate_points,
 )
-from cimkit.kernels.roof_levels import quantile_of, step_levels
+from cimkit.kernels.roof_levels import step_levels
 from cimkit.kernels.roof_lines import LineRules, find_lines
 from cimkit.kernels.roof_planes import PlaneRules, find_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cimkit.tables._columns import FloatArray, IntArray
 
 POINTS_MAX = 100_000
@@ -66,6 +69,12 @@ LOW_ROOF = 0.5
 
 EPS, EPS_COARSE, COARSE_CUT = 0.05, 0.10, 0.20
 """Metres: a roof line that passes a vertex so near goes through it; size of corner cuts then."""
+
+SHORT = 0.02
+"""Metres: shorter edges of the partition are contracted; solids would be slivers there."""
+
+THIN_CELL = 0.05
+"""Metres: a thinner cell takes the label of the neighbour with the longest common edge."""
 
 BOX, STEPPED, ROOFED = 1, 2, 4
 """Levels that a building reached, as bits: LoD1.2, LoD1.3, LoD2.2."""
@@ -103,7 +112,7 @@ class SolidStore(NamedTuple):
     ring_offsets: IntArray
     face_offsets: IntArray
     solid_offsets: IntArray
-    semantics: NDArray[np.uint8]
+    semantics: IntArray
     size: IntArray
 
 
@@ -123,7 +132,7 @@ def new_store(n: int) -> SolidStore:
 
 
 @helper
-def _larger(values: NDArray[np.int64], need: int) -> NDArray[np.int64]:
+def _larger(values: IntArray, need: int) -> IntArray:
     """The array itself, or a copy with room for `need` values."""
     if need <= len(values):
         return values
@@ -198,9 +207,9 @@ class RoofModels(NamedTuple):
     box: SolidStore
     stepped: SolidStore
     roofed: SolidStore
-    reached: NDArray[np.int8]
-    notes: NDArray[np.int32]
-    n_planes: NDArray[np.int32]
+    reached: IntArray
+    notes: IntArray
+    n_planes: IntArray
 
 
 @helper
@@ -267,6 +276,8 @@ def cut_cells(
                 )
                 if status != COMPLEX_OK:
                     break
+        if status == COMPLEX_OK:
+            contract_short_edges(cx, SHORT)
         if status != COMPLEX_FULL or capacity > 2_000_000:
             return cx, status
         capacity *= 4
@@ -274,7 +285,7 @@ def cut_cells(
 
 @helper
 def iso_lines(
-    cx: CellComplex, label: NDArray[np.int32], planes: FloatArray, height: float
+    cx: CellComplex, label: IntArray, planes: FloatArray, height: float
 ) -> FloatArray:
     """Lines at one height on the planes that rise above it, across the cells where they do."""
     lines = np.empty((len(planes), 5))
@@ -307,7 +318,7 @@ def iso_lines(
 
 
 @helper
-def highest_cell(cx: CellComplex, label: NDArray[np.int32], planes: FloatArray) -> float:
+def highest_cell(cx: CellComplex, label: IntArray, planes: FloatArray) -> float:
     """Highest point of a labelled partition."""
     top = -np.inf
     for c in range(cx.size[2]):
@@ -319,7 +330,7 @@ def highest_cell(cx: CellComplex, label: NDArray[np.int32], planes: FloatArray) 
 @helper
 def keep_within(
     cx: CellComplex,
-    label: NDArray[np.int32],
+    label: IntArray,
     cost: FloatArray,
     planes: FloatArray,
     low: float,
@@ -358,10 +369,10 @@ class Labelled(NamedTuple):
     """A partition whose cells have planes."""
 
     cx: CellComplex
-    label: NDArray[np.int32]
+    label: IntArray
     planes: FloatArray
     area: FloatArray
-    cell_of_point: NDArray[np.int32]
+    cell_of_point: IntArray
     capped: bool
     status: int
 
@@ -373,7 +384,7 @@ def label_roof(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: NDArray[np.int32],
+    owner: IntArray,
     planes: FloatArray,
     lines: FloatArray,
     density: float,
@@ -393,6 +404,8 @@ def label_roof(
         cell_of_point = locate_points(cx, x, y)
         cost = cell_costs(cx, area, x, y, z, cell_of_point, planes, low, high, density, rules)
         label = label_cells(cx, cost, dear * rules.border, dear * rules.region)
+        flag_thin_cells(cx, THIN_CELL)
+        absorb_thin_cells(cx, label)
         if status != COMPLEX_OK:
             return Labelled(cx, label, planes, area, cell_of_point, capped, status)
         if capped or highest_cell(cx, label, planes) <= top + 1e-6:
@@ -503,8 +516,8 @@ def no_solid() -> Solid:
 
 @helper
 def largest_planes(
-    planes: FloatArray, owner: NDArray[np.int32], most: int
-) -> tuple[FloatArray, NDArray[np.int32]]:
+    planes: FloatArray, owner: IntArray, most: int
+) -> tuple[FloatArray, IntArray]:
     """The planes with the most points, in their order; points of the others belong to none."""
     count = np.zeros(len(planes), np.int64)
     for p in owner:
@@ -592,6 +605,4 @@ def model_roofs(
         for store in (box, stepped, roofed):
             for v in range(store.vertex_offsets[b], store.vertex_offsets[b + 1]):
                 store.vertices[v, 2] += z0
-    return RoofModels(
-        trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes
-    )
+    return RoofModels(trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes)

@@ -54,6 +54,13 @@ CORNER_CUT = 0.12
 """Metres: usual size of the corners that are cut where roofs would touch in an edge."""
 
 
+SLIVER_PUSH = 2.5e-4
+"""Metres beyond the line of its neighbours. Twice that changes the order of heights."""
+
+SLIVER_ROUNDS = 3
+"""Attempts to be rid of slivers."""
+
+
 class Solid(NamedTuple):
     """One solid; the layout is that of one building of `cimkit.tables.Models`.
 
@@ -129,50 +136,42 @@ def _failed(status: int) -> Solid:
 
 
 @kernel
-def make_solid(
-    cx: CellComplex, label: IntArray, planes: FloatArray, z_ground: float, corner_cut: float
-) -> Solid:
-    """Solid of a footprint whose cells have planes.
+def _push_slivers(
+    cx: CellComplex, vertices: FloatArray, plan: IntArray, slivers: IntArray, n: int
+) -> bool:
+    """Move vertices that stand out of a straight border into the face: it has no sliver then.
 
-    Parameters
-    ----------
-    cx : CellComplex
-        Not changed.
-    label : int32 array, shape (n_cells,)
-        Plane of each cell, -1 outside.
-    planes : float64 array, shape (n_planes, 3)
-        z = a x + b y + c in local metres; a = b = 0 for LoD1.
-    z_ground : float
-        Height of the floor.
-    corner_cut : float
-        Metres: size of the corners cut where roofs would touch in an edge; `CORNER_CUT` as a
-        rule, 0.2 on a second attempt.
-
-    Returns
-    -------
-    Solid
-        With faces even where the checks failed, so that the failure can be looked at.
+    Returns whether one was moved; walls cannot be mended so.
     """
-    n_edges = cx.size[1] // 2
-    work = copy_complex(cx, cx.size[0] + n_edges // 2 + 48)
-    n_cells = len(work.first)
-    n_half_edges, n_vertices = len(work.origin), len(work.xy)
-    roof = Roof(
-        np.full(n_cells, -1, np.int32),
-        np.full(n_cells, -1, np.int32),
-        np.zeros(n_half_edges, np.int32),
-        np.zeros(n_half_edges, np.float64),
-        np.zeros(n_vertices, np.float64),
-        np.zeros(n_vertices, np.int32),
-        np.zeros(n_vertices, np.bool_),
-    )
-    roof.label[: cx.size[2]] = label[: cx.size[2]]
-    parts = number_regions(work, roof.label, roof.region, False)
-    if parts != 1:
-        return _failed(SOLID_EMPTY if parts == 0 else SOLID_APART)
-    n_regions = number_regions(work, roof.label, roof.region, True)
-    if not settle_heights(work, roof, planes, corner_cut):
-        return _failed(SOLID_UNSETTLED)
+    moved = False
+    for k in range(n):
+        a, b, c = slivers[k, 0], slivers[k, 1], slivers[k, 2]
+        if plan[a] == plan[b] or plan[b] == plan[c] or plan[a] == plan[c]:
+            continue
+        ux, uy = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1]
+        length = np.hypot(ux, uy)
+        ux, uy = ux / length, uy / length
+        off = ux * (vertices[b, 1] - vertices[a, 1]) - uy * (vertices[b, 0] - vertices[a, 0])
+        v = plan[b]
+        if cx.xy[v, 0] != vertices[b, 0] or cx.xy[v, 1] != vertices[b, 1]:
+            continue  # moved already
+        step = SLIVER_PUSH - off
+        x, y = rounded(vertices[b, 0] - uy * step), rounded(vertices[b, 1] + ux * step)
+        moved = moved or x != cx.xy[v, 0] or y != cx.xy[v, 1]
+        cx.xy[v, 0], cx.xy[v, 1] = x, y
+    return moved
+
+
+@kernel
+def _assemble(
+    work: CellComplex,
+    roof: Roof,
+    planes: FloatArray,
+    n_regions: int,
+    z_ground: float,
+    slivers: IntArray,
+) -> tuple[Solid, IntArray, int]:
+    """Faces and check of a settled roof, the plan vertex of each vertex, and slivers."""
     region_plane = np.empty(n_regions, np.int32)
     for c in range(work.size[2]):
         if roof.region[c] >= 0:
@@ -222,13 +221,70 @@ def make_solid(
     face_offsets = faces.face_offsets[: faces.size[2] + 1].copy()
     semantics = faces.semantics[: faces.size[2]].copy()
     plane = faces.plane[: faces.size[2]].copy()
-    bits, volume = check_solid(
+    bits, volume, n_slivers = check_solid(
         vertices,
         ring_vertex,
         ring_offsets,
         face_offsets,
         prism_volume(work, roof.label, planes, z_floor),
+        slivers,
     )
-    return Solid(
+    solid = Solid(
         vertices, ring_vertex, ring_offsets, face_offsets, semantics, plane, status | bits, volume
     )
+    return solid, plan, n_slivers
+
+
+@kernel
+def make_solid(
+    cx: CellComplex, label: IntArray, planes: FloatArray, z_ground: float, corner_cut: float
+) -> Solid:
+    """Solid of a footprint whose cells have planes.
+
+    Parameters
+    ----------
+    cx : CellComplex
+        Not changed.
+    label : int32 array, shape (n_cells,)
+        Plane of each cell, -1 outside.
+    planes : float64 array, shape (n_planes, 3)
+        z = a x + b y + c in local metres; a = b = 0 for LoD1.
+    z_ground : float
+        Height of the floor.
+    corner_cut : float
+        Metres: size of the corners cut where roofs would touch in an edge; `CORNER_CUT` as a
+        rule, 0.2 on a second attempt.
+
+    Returns
+    -------
+    Solid
+        With faces even where the checks failed, so that the failure can be looked at.
+    """
+    n_edges = cx.size[1] // 2
+    work = copy_complex(cx, cx.size[0] + n_edges // 2 + 48)
+    n_cells = len(work.first)
+    n_half_edges, n_vertices = len(work.origin), len(work.xy)
+    roof = Roof(
+        np.full(n_cells, -1, np.int32),
+        np.full(n_cells, -1, np.int32),
+        np.zeros(n_half_edges, np.int32),
+        np.zeros(n_half_edges, np.float64),
+        np.zeros(n_vertices, np.float64),
+        np.zeros(n_vertices, np.int32),
+        np.zeros(n_vertices, np.bool_),
+    )
+    roof.label[: cx.size[2]] = label[: cx.size[2]]
+    parts = number_regions(work, roof.label, roof.region, False)
+    if parts != 1:
+        return _failed(SOLID_EMPTY if parts == 0 else SOLID_APART)
+    n_regions = number_regions(work, roof.label, roof.region, True)
+    slivers = np.empty((16, 3), np.int64)
+    for attempt in range(SLIVER_ROUNDS):
+        if not settle_heights(work, roof, planes, corner_cut):
+            return _failed(SOLID_UNSETTLED)
+        solid, plan, n_slivers = _assemble(work, roof, planes, n_regions, z_ground, slivers)
+        if n_slivers == 0 or attempt + 1 == SLIVER_ROUNDS:
+            return solid
+        if not _push_slivers(work, solid.vertices, plan, slivers, n_slivers):
+            return solid
+    return _failed(SOLID_UNSETTLED)

@@ -34,6 +34,13 @@ CHECK_SHELL = 1024
 CHECK_VOLUME = 2048
 """The volume is not positive, or not that of the prisms."""
 
+CHECK_SLIVER = 4096
+"""A face has nearly collinear vertices so close to each other that its triangulation holds a
+triangle whose normal is more than 20 degrees off."""
+
+SLIVER_COSINE = 0.93
+"""Cosine of the 20 degrees that validators allow, and a little more."""
+
 FLAT = 0.004
 """Metres; validators allow 10 mm, or 1 mm when strict."""
 
@@ -172,13 +179,64 @@ def _crosses_itself(
 
 
 @kernel
+def _sliver_at(
+    vertices: FloatArray,
+    ring_vertex: IntArray,
+    begin: int,
+    end: int,
+    a: int,
+    b: int,
+    c: int,
+    nx: float,
+    ny: float,
+    nz: float,
+) -> bool:
+    """Whether the triangle of three successive vertices leans off and is a Delaunay triangle.
+
+    It is one where no other vertex of the face lies in its circumscribed circle.
+    """
+    ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+    ux, uy, uz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
+    wx, wy, wz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
+    tx, ty, tz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+    height = tx * nx + ty * ny + tz * nz
+    square = tx * tx + ty * ty + tz * tz
+    if height <= 0.0 or height * height > SLIVER_COSINE * SLIVER_COSINE * square:
+        return False
+    # Axes in the plane, along the long side a to c and square to it.
+    length = np.sqrt(wx * wx + wy * wy + wz * wz)
+    if length < 1e-9:
+        return True
+    ex, ey, ez = wx / length, wy / length, wz / length
+    fx, fy, fz = ny * ez - nz * ey, nz * ex - nx * ez, nx * ey - ny * ex
+    bu = ux * ex + uy * ey + uz * ez
+    bv = ux * fx + uy * fy + uz * fz
+    if bv == 0.0:
+        return False
+    centre_u = 0.5 * length
+    centre_v = (bu * bu + bv * bv - length * bu) / (2.0 * bv)
+    radius = centre_u * centre_u + centre_v * centre_v
+    for i in range(begin, end):
+        d = ring_vertex[i]
+        if d == a or d == b or d == c:
+            continue
+        px, py, pz = vertices[d, 0] - ax, vertices[d, 1] - ay, vertices[d, 2] - az
+        pu = px * ex + py * ey + pz * ez - centre_u
+        pv = px * fx + py * fy + pz * fz - centre_v
+        if pu * pu + pv * pv < radius:
+            return False
+    return True
+
+
+@kernel
 def check_solid(
     vertices: FloatArray,
     ring_vertex: IntArray,
     ring_offsets: IntArray,
     face_offsets: IntArray,
     expected_volume: float,
-) -> tuple[int, float]:
+    slivers: IntArray,
+) -> tuple[int, float, int]:
     """Bits of what is wrong with a solid, and its volume.
 
     Parameters
@@ -189,10 +247,12 @@ def check_solid(
         Rings and faces as in `cimkit.tables.Models`.
     expected_volume : float
         Cubic metres; the solid may differ by 1 mm times the area of its faces.
+    slivers : int64 array, shape (n, 3)
+        Filled with the vertices of triangles that lean off: before, at, after.
 
     Returns
     -------
-    status, volume : int, float
+    status, volume, n_slivers : int, float, int
     """
     n_faces = len(face_offsets) - 1
     status = _pair_edges(ring_vertex, ring_offsets, face_offsets, len(vertices))
@@ -204,7 +264,7 @@ def check_solid(
             whole[k, s] = units(vertices[s, k])
     edge = np.empty(len(ring_vertex), np.int64)
     low = np.empty(len(ring_vertex), np.int64)
-    volume, surface = 0.0, 0.0
+    volume, surface, n_slivers = 0.0, 0.0, 0
     ox, oy, oz = vertices[0, 0], vertices[0, 1], vertices[0, 2]
     for f in range(n_faces):
         nx, ny, nz = 0.0, 0.0, 0.0
@@ -240,6 +300,20 @@ def check_solid(
             )
             if abs(off) > FLAT:
                 status |= CHECK_PLANE
+        for r in range(face_offsets[f], face_offsets[f + 1]):
+            first, last = ring_offsets[r], ring_offsets[r + 1]
+            for i in range(first, last):
+                a = ring_vertex[i - 1 if i > first else last - 1]
+                c = ring_vertex[i + 1 if i + 1 < last else first]
+                if _sliver_at(
+                    vertices, ring_vertex, begin, end, a, ring_vertex[i], c, nx, ny, nz
+                ):
+                    status |= CHECK_SLIVER
+                    if n_slivers < len(slivers):
+                        slivers[n_slivers, 0] = a
+                        slivers[n_slivers, 1] = ring_vertex[i]
+                        slivers[n_slivers, 2] = c
+                        n_slivers += 1
         ku, kv = 0, 1
         if abs(nz) < max(abs(nx), abs(ny)):
             ku, kv = (1, 2) if abs(nx) > abs(ny) else (0, 2)
@@ -257,4 +331,4 @@ def check_solid(
     allowed = VOLUME_STEP * surface + 1e-3
     if not volume > 0.0 or abs(volume - expected_volume) > allowed:
         status |= CHECK_VOLUME
-    return status, volume
+    return status, volume, n_slivers

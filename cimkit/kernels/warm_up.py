@@ -7,9 +7,11 @@ import os
 import numpy as np
 import shapely
 
+from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
+from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
@@ -21,11 +23,16 @@ from cimkit.kernels.progressive_morphology import (
     lift_to_middle,
     lowest_cells,
 )
+from cimkit.kernels.ring_triangles import triangulate_rings
 from cimkit.kernels.roof_cover import cover_roofs
+from cimkit.kernels.roof_model import RoofRules, model_roofs
 from cimkit.kernels.roof_residuals import Solids, roof_residuals
 from cimkit.kernels.shared_outline import shared_outline
+from cimkit.kernels.shell_edges import judge_shells
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
+from cimkit.kernels.triangle_contacts import first_contacts
 from cimkit.tables import Footprints
+from cimkit.tables._columns import FloatArray, IntArray
 
 
 def kernels_are_compiled() -> bool:
@@ -57,22 +64,51 @@ def warm_up(_: object = None) -> None:
     find_objects(low, 1.0, 3.0, 0.3, 0.3, 2.0)
     compare_neighbours(lift_to_middle(low, low), 0.1, 2.0)
     describe_neighbourhoods(x, y, z, x[:, None] > [1, 2], owner, 1.0)
+    _warm_up_quality(x, y, z, owner, one)
+    _warm_up_roofs()
+    _warm_up_check()
+    os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
+    os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _warm_up_check() -> None:
+    """Call the kernels that judge solids on one triangle."""
+    xyz, three = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.array([0, 3])
+    one, row = np.array([0, 1]), np.arange(3)[None]
+    point = merge_near_points(xyz, three, 0.001)
+    uv = judge_faces(xyz, point, three, one, 0.01)[3]
+    triangulate_rings(uv, three[:1], three[1:])
+    judge_shells(row, one, three, np.array([False]))
+    first_contacts(xyz, row, np.zeros(1, np.int64), one, np.array([True]))
+
+
+def _warm_up_quality(
+    x: FloatArray, y: FloatArray, z: FloatArray, owner: IntArray, one: Footprints
+) -> None:
+    """Points against a roof of one triangle."""
     outline = np.rint(one.xy * 1000.0).astype(np.int64), one.ring_offsets, one.polygon_offsets
     rows, borders = group_rows(owner, 1)
     first, whole = np.zeros(1, np.int64), np.array([0, 1])
-    flat = Solids(
-        np.array([[0.0, 0, 3], [2, 0, 3], [2, 2, 3]]),
-        np.arange(3),
-        np.array([0, 3]),
-        whole,
-        whole,
-        np.array([2], np.uint8),
-    )
-    roof_residuals(x, y, z, rows, borders, *outline, flat, first[:, None], 0.2)
+    corners = np.array([[0.0, 0.0, 3.0], [2.0, 0.0, 3.0], [2.0, 2.0, 3.0]])
+    kind = np.array([2], dtype=np.uint8)
+    roof = Solids(corners, np.arange(3), np.array([0, 3]), whole, whole, kind)
+    roof_residuals(x, y, z, rows, borders, *outline, roof, first[:, None], 0.2)
     cover_roofs(x, y, rows, borders, rows, borders, *outline)
     shared_outline(first, first, *outline, 0.1)
-    os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
-    os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _warm_up_roofs() -> None:
+    """All steps of a roof, on one gable."""
+    east, north = np.meshgrid(np.arange(0.25, 6.0, 0.5), np.arange(0.25, 4.0, 0.5))
+    x, y = east.ravel(), north.ravel()
+    z = 5.0 - np.abs(y - 2.0)
+    ring = np.array([[0, 0], [6000, 0], [6000, 4000], [0, 4000]])
+    one = np.array([0, 1])
+    model_roofs(
+        *(x, y, z, np.arange(len(x)), np.array([0, len(x)])),
+        *(ring, np.array([0, 4]), one, np.array([24.0]), np.zeros(1), np.full(1, 4.0)),
+        RoofRules(),
+    )
 
 
 def _mark() -> str:

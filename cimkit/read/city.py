@@ -153,8 +153,8 @@ class City:
             if name not in own
         }
 
-    def models(self, lod: str = "1.2") -> Models:
-        """Solids of one level of detail, in the order of the buildings."""
+    def models(self, lod: str = "best") -> Models:
+        """Solids in the order of the buildings: of one level of detail, best, or all."""
         return read_models(self.path / "models.city.jsonl", lod=lod, crs=self.crs)
 
     def _layer(self, name: str) -> Any:

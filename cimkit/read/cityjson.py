@@ -16,21 +16,23 @@ from cimkit.tables.models import SURFACE_NAMES
 _WHOLE = "Write it again, or leave it out."
 
 
-def read_models(path: str | Path, *, lod: str = "1.2", crs: str = "") -> Models:
-    """Solids of one level of detail from a CityJSONSeq file.
+def read_models(path: str | Path, *, lod: str = "best", crs: str = "") -> Models:
+    """Solids from a CityJSONSeq file.
 
     Parameters
     ----------
     path : str or Path
         A ``.city.jsonl`` file, as cimkit and the 3DBAG write it.
-    lod : str, default "1.2"
+    lod : str, default "best"
+        A level of detail such as ``"1.2"``, ``"best"`` for the highest of each building, or
+        ``"all"``.
     crs : str, optional
         Written into the table.
 
     Returns
     -------
     Models
-        One for each city object that has a solid of this level, in the order of the file.
+        In the order of the file.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def read_models(path: str | Path, *, lod: str = "1.2", crs: str = "") -> Models:
             vertices = np.asarray(feature["vertices"], dtype=np.float64).reshape(-1, 3)
             for name, thing in feature["CityObjects"].items():
                 for geometry in thing.get("geometry", ()):
-                    if geometry["type"] == "Solid" and str(geometry["lod"]) == lod:
+                    level = str(geometry["lod"])
+                    if geometry["type"] == "Solid" and lod in ("best", "all", level):
                         parts.add(name, geometry, vertices * scale + translate)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FormatError(
@@ -53,19 +56,8 @@ def read_models(path: str | Path, *, lod: str = "1.2", crs: str = "") -> Models:
                 where=f"line {number}",
                 hint=_WHOLE,
             ) from error
-    return parts.models(lod, crs)
-
-
-def lods_of(path: str | Path) -> list[str]:
-    """Levels of detail that a file holds as solids, sorted."""
-    found = {
-        str(geometry["lod"])
-        for _, feature, _, _ in _features(Path(path))
-        for thing in feature.get("CityObjects", {}).values()
-        for geometry in thing.get("geometry", ())
-        if geometry.get("type") == "Solid"
-    }
-    return sorted(found)
+    models = parts.models(crs)
+    return models.best() if lod == "best" else models
 
 
 def _features(path: Path) -> Iterator[tuple[int, dict[str, Any], Any, Any]]:
@@ -97,6 +89,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.lods: list[str] = []
         self.vertices: list[Any] = [np.empty((0, 3))]
         self.n_vertices = [0]
         self.ring_vertex: list[int] = []
@@ -118,15 +111,16 @@ class _Parts:
         self.n_vertices.append(first + len(place))
         self.solid_offsets.append(len(self.face_offsets) - 1)
         self.names.append(name)
+        self.lods.append(str(geometry["lod"]))
         kinds = [surface["type"] for surface in geometry["semantics"]["surfaces"]]
         codes = [SURFACE_NAMES.index(kind) for kind in kinds]
         self.semantics += [codes[v] for shell in geometry["semantics"]["values"] for v in shell]
 
-    def models(self, lod: str, crs: str) -> Models:
+    def models(self, crs: str) -> Models:
         """The table."""
         return Models(
             self.names,  # type: ignore[arg-type]
-            lod,
+            self.lods,  # type: ignore[arg-type]
             np.concatenate(self.vertices),
             np.array(self.n_vertices),
             np.array(self.ring_vertex, dtype=np.int64),

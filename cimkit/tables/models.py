@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -75,12 +75,15 @@ class Models:
         put = object.__setattr__
         put(self, "building_id", texts("building_id", self.building_id))
         n = len(self.building_id)
-        lod = [self.lod] * n if isinstance(self.lod, str) else self.lod
+        lod: Any = self.lod
+        lod = [lod] * n if isinstance(lod, str) else lod
         put(self, "lod", texts("lod", lod, n))
         seen: set[tuple[str, str]] = set()
         for pair in zip(self.building_id.tolist(), self.lod.tolist(), strict=True):
             if pair in seen or not pair[0]:
-                raise TableError(f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id")
+                raise TableError(
+                    f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id"
+                )
             seen.add(pair)
         vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
         if not np.isfinite(vertices).all():

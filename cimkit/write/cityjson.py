@@ -21,7 +21,7 @@ from cimkit.tables.quality import LATE
 from cimkit.tables.surfaces import face_slopes
 
 SCALE = 0.0001
-"""Metres: roofs lie on their planes to 0.1 mm, which validators want (0.001 m is too coarse)."""
+"""Metres: roofs then lie on their planes as closely as validators want; 0.001 is too coarse."""
 
 _OPENGIS = "https://www.opengis.net/def/crs"
 
@@ -140,7 +140,7 @@ def add_attributes(line: bytes, attributes: Mapping[str, Any]) -> bytes:
     b'{"CityObjects":{"a":{"type":"Building","attributes":{"passes":true,"height":3.0}}}}'
     """
     # No text can hold the mark: in it, each quotation mark would follow a backslash.
-    head, mark, tail = line.partition(b'"attributes":{')
+    head, mark, tail = line.partition(b'"type":"Building","attributes":{')
     more = _line({name: _value(value) for name, value in attributes.items()})[1:-2]
     return head + mark + more + (b"" if tail.startswith(b"}") else b",") + tail
 

@@ -26,9 +26,9 @@ def change_feature(path: Path, change) -> None:
     path.write_text("".join([header, text, *rest]), encoding="utf-8")
 
 
-def move_vertex(feature) -> None:
+def move_vertex(feature, rise: int = 500) -> None:
     """Raise one corner of the roof by half a metre, in millimetres."""
-    max(feature["vertices"], key=lambda xyz: xyz[2])[2] += 500
+    max(feature["vertices"], key=lambda xyz: xyz[2])[2] += rise
 
 
 def drop_face(feature) -> None:
@@ -43,7 +43,8 @@ def drop_face(feature) -> None:
 def findings(said) -> dict[str, set[str]]:
     """Identifiers of each code."""
     found: dict[str, set[str]] = {}
-    for issue in json.loads(said.out):
+    said = json.loads(said.out)
+    for issue in said["issues"] if isinstance(said, dict) else said:
         found.setdefault(issue["code"], set()).add(issue["id"])
     return found
 
@@ -51,8 +52,21 @@ def findings(said) -> dict[str, set[str]]:
 def test_a_sound_city_passes(run, built) -> None:
     for what in (built, built / "tiles", built / "tiles/tileset.json"):
         assert run("check", what) == (0, f"{what}: 0 errors, 0 other findings\n", "")
-    said = run("check", built / "models.city.jsonl", "--json")
-    assert (said.code, json.loads(said.out)) == (0, [])
+    models = built / "models.city.jsonl"
+    said = run("check", models, "--json")
+    report = json.loads(said.out)
+    assert (said.code, report["validity"], report["issues"], report["features"]) == (
+        0,
+        True,
+        [],
+        [],
+    )
+    solids = {"type": "Solid", "lod": "1.2", "total": 12, "valid": 12}
+    outlines = solids | {"type": "MultiSurface", "lod": "0"}
+    assert report["primitives_overview"] == [outlines, solids]
+    assert report["features_overview"] == {"total": 12, "valid": 12}
+    said = run("check", models)
+    assert "\nSolid LoD1.2: 12 of 12 valid\n" in said.out
 
 
 def test_a_changed_byte_of_the_tables_is_named(run, city) -> None:
@@ -100,7 +114,10 @@ def test_a_changed_tile_is_named(run, city) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [(move_vertex, "SOLID_FACE_NOT_PLANAR"), (drop_face, "SOLID_NOT_CLOSED")],
+    [
+        (move_vertex, "SOLID_203_NON_PLANAR_POLYGON_DISTANCE_PLANE"),
+        (drop_face, "SOLID_302_SHELL_NOT_CLOSED"),
+    ],
 )
 def test_a_changed_solid_is_named(run, city, change, code) -> None:
     models = city / "models.city.jsonl"
@@ -108,10 +125,58 @@ def test_a_changed_solid_is_named(run, city, change, code) -> None:
     said = run("check", models, "--json")
     assert said.code == 1
     assert findings(said)[code] == {"B0001"}
+    (feature,) = json.loads(said.out)["features"]
+    assert feature["id"] == "B0001"
+    assert {f"SOLID_{e['code']}_{e['description']}" for e in feature["errors"]} == {code}
+    assert all(len(error["place"]) == 3 for error in feature["errors"])
     said = run("check", city, "--json")
     assert said.code == 1
     assert findings(said)[code] == {"B0001"}
     assert findings(said)["FILE_CHANGED"] == {"models.city.jsonl"}
+
+
+def test_models_that_were_handed_over_are_judged(run, tmp_path) -> None:
+    """A document of several kinds of trouble: what can be read is judged, the rest is named."""
+    shell = [[[0, 1, 2]], [[0, 3, 1]], [[0, 2, 3]], [[1, 3, 2]]]
+    things = {
+        "inside out": {"type": "Building", "geometry": [_solid(shell)]},
+        "open": {"type": "Building", "geometry": [_solid(shell[1:])]},
+        "lost": {"type": "Building", "geometry": [_solid([[[0, 1, 9]]])]},
+        "empty": {"type": "Building"},
+    }
+    vertices = [[0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 4]]
+    document = {"type": "CityJSON", "version": "2.0", "vertices": vertices}
+    path = tmp_path / "handed.city.json"
+    path.write_text(json.dumps(document | {"CityObjects": things}), encoding="utf-8")
+    said = run("check", path, "--json")
+    assert said.code == 1
+    report = json.loads(said.out)
+    assert report["all_errors"] == [301, 405, 901, 906]
+    assert report["features_overview"] == {"total": 4, "valid": 0}
+    assert {f["id"]: f["errors"][0]["description"] for f in report["features"]} == {
+        "empty": "PRIMITIVE_NO_GEOMETRY",
+        "inside out": "WRONG_ORIENTATION_SHELL",
+        "lost": "INVALID_INPUT_FILE",
+        "open": "TOO_FEW_POLYGONS",
+    }
+    said = run("check", path)
+    assert "Solid LoD2: 0 of 2 valid" in said.out
+    assert said.out.endswith("4 errors, 0 other findings\n")
+
+
+def _solid(shell):
+    return {"type": "Solid", "lod": "2", "boundaries": [shell]}
+
+
+def test_tolerances_are_those_that_were_given(run, built, tmp_path) -> None:
+    models = tmp_path / "models.city.jsonl"
+    models.write_bytes((built / "models.city.jsonl").read_bytes())
+    change_feature(models, lambda feature: move_vertex(feature, 10))
+    assert run("check", models).code == 0
+    assert run("check", models, "--planarity", "0.001").code == 1
+    said = run("check", models, "--snap", "0")
+    assert (said.code, said.out) == (2, "")
+    assert "--snap" in said.err
 
 
 def test_an_unknown_file_is_named(run, city) -> None:
@@ -125,7 +190,7 @@ def test_an_unknown_file_is_named(run, city) -> None:
 @pytest.mark.parametrize("name", ["nothing", "footprints.shp", "models.city.jsonl", "."])
 def test_what_is_no_product_is_refused(run, sample, tmp_path, name) -> None:
     (tmp_path / "footprints.shp").write_bytes((sample.parent / "footprints.shp").read_bytes())
-    (tmp_path / "models.city.jsonl").write_text('{"type": "CityJSON"}\n')
+    (tmp_path / "models.city.jsonl").write_text('{"type": "CityJSON", "version": "1.1"}\n')
     said = run("check", tmp_path / name)
     assert (said.code, said.out) == (3, "")
     assert said.err.startswith(f"cimkit: InputError: {tmp_path / name}: ")

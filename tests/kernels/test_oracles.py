@@ -16,11 +16,13 @@ from cimkit.kernels._jit import JIT
 from cimkit.kernels.footprint_grid import build_grid
 from tests.kernels.shapes import POLYGONS, footprints_of
 from tests.oracles import ORACLES
+from tests.solid_oracles import SOLID_ORACLES
 
 INNER = (
     *("sum_cells", "halve", "fill_holes", "orientation", "lowest_cells", "open_surface"),
     *("roof_residuals", "cover_roofs", "shared_outline"),
     *("find_pits", "find_objects", "compare_neighbours", "describe_neighbourhoods"),
+    *SOLID_ORACLES,
 )
 CHECKED = [name for name in ORACLES if name not in INNER]
 """Kernels with a wrapper that takes what users give; the others are called by cimkit alone."""

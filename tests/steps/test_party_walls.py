@@ -37,9 +37,7 @@ def test_a_row_of_houses_has_walls_on_both_sides():
     assert lengths(*row) == {(0, 1): 8, (1, 0): 8, (1, 2): 7, (2, 1): 7}
 
 
-@pytest.mark.parametrize(
-    ("gap", "length"), [(0.0, 9), (0.09, 9), (0.11, None), (-0.05, 9)]
-)
+@pytest.mark.parametrize(("gap", "length"), [(0.0, 9), (0.09, 9), (0.11, None), (-0.05, 9)])
 def test_a_gap_as_wide_as_the_map_is_off_does_not_part_houses(gap, length):
     assert lengths(box(0, 0, 5, 9), box(5 + gap, 0, 9, 9)).get((0, 1)) == length
 
@@ -78,9 +76,7 @@ def houses():
         rng = np.random.default_rng(numbers)
         xs = np.cumsum(rng.integers(20, 90, 5)) / 10
         ys = np.cumsum(rng.integers(20, 90, 4)) / 10
-        cells = [
-            box(xs[i], ys[j], xs[i + 1], ys[j + 1]) for i in range(4) for j in range(3)
-        ]
+        cells = [box(xs[i], ys[j], xs[i + 1], ys[j + 1]) for i in range(4) for j in range(3)]
         return [cell for cell in cells if rng.random() < 0.8] or cells
 
     return st.integers(0, 10**6).map(draw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -60,7 +62,7 @@ def test_azimuth_turns_with_the_roof(angle):
     xyz = models.vertices.copy()
     east, north = np.sin(np.radians(angle)), np.cos(np.radians(angle))
     xyz[:, 2] -= np.where(xyz[:, 2] > 5, 0.5 * (east * xyz[:, 0] + north * xyz[:, 1]), 0)
-    tilted = Models(["a"], "2.2", xyz, *(getattr(models, name) for name in models.__slots__[3:]))
+    tilted = replace(models, vertices=xyz)
     slope, azimuth = (values[-1] for values in face_slopes(tilted))
     assert slope == pytest.approx(np.degrees(np.arctan(0.5)), abs=0.01)
     assert azimuth == pytest.approx(angle, abs=0.01)

@@ -9,7 +9,7 @@ import pytest
 from shapely import box
 
 from cimkit.errors import FormatError
-from cimkit.read.cityjson import lods_of, read_models
+from cimkit.read.cityjson import read_models
 from cimkit.steps.reconstruct import reconstruct
 from cimkit.tables import Footprints
 from cimkit.write.cityjson import cityjson_features, cityjson_header
@@ -30,14 +30,14 @@ def city(tmp_path):
     assert bounds is not None
     head, base = cityjson_header("EPSG:4546+5737", bounds)
     path = tmp_path / "models.city.jsonl"
-    path.write_bytes(head + b"".join(cityjson_features(buildings, [models], base)))
+    path.write_bytes(head + b"".join(cityjson_features(buildings, models, base)))
     return path, buildings, models
 
 
 def test_models_come_back_as_they_were(city):
     path, _, models = city
-    assert lods_of(path) == ["1.2"]
     again = read_models(path)
+    assert again.lod.tolist() == models.lod.tolist() == ["1.2", "1.2"]
     assert again.building_id.tolist() == models.building_id.tolist()
     for row in range(len(models)):
         one, other = models.take(np.array([row])), again.take(np.array([row]))
@@ -64,7 +64,7 @@ def test_lod0_is_the_footprint_at_the_height_of_the_roof(city):
     path, _, models = city
     feature = json.loads(path.read_bytes().splitlines()[2])
     flat = feature["CityObjects"]["b"]["geometry"][0]
-    vertices = np.array(feature["vertices"]) * 0.001
+    vertices = np.array(feature["vertices"]) * 0.0001
     ring = vertices[flat["boundaries"][0][0]]
     top = models.take(np.array([1])).vertices[:, 2].max()
     assert flat["type"] == "MultiSurface"
@@ -82,6 +82,6 @@ def test_a_damaged_line_is_named(city, damage):
 
 def test_models_of_the_3dbag_are_read(real_data):
     path = real_data / "delft_3dbag" / "3dbag_delft_99.city.jsonl"
-    assert lods_of(path) == ["1.2", "1.3", "2.2"]
-    models = read_models(path, lod="1.2")
-    assert len(models) == 100
+    models = read_models(path, lod="all")
+    assert set(models.lod.tolist()) == {"1.2", "1.3", "2.2"}
+    assert len(read_models(path, lod="1.2")) == len(read_models(path)) == 100

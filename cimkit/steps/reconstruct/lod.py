@@ -17,10 +17,10 @@ from cimkit.kernels.roof_model import (
     NO_PLANE,
     RoofRules,
 )
-from cimkit.steps.reconstruct.heights import Heights, HeightRules, find_heights
+from cimkit.steps.reconstruct.heights import HeightRules, Heights, find_heights
 from cimkit.steps.reconstruct.solid import RoofSolids, extrude, make_solids
-from cimkit.tables import Buildings, Footprints, Issue, Models, Terrain
-from cimkit.tables._columns import TEXT, IntArray, TextArray
+from cimkit.tables import Buildings, Issue, Models, Terrain
+from cimkit.tables._columns import TEXT, IntArray
 from cimkit.tables.coerce import as_footprints, as_points
 
 LODS = ("1.2", "1.3", "2.2")

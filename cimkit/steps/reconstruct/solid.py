@@ -8,7 +8,7 @@ import numpy as np
 
 from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, SolidStore, model_roofs
 from cimkit.tables import Footprints, Models
-from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import TEXT, ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
 
 
@@ -79,7 +79,11 @@ def make_solids(
     prisms = extrude(footprints.take(lost), z_ground[lost], z_roof[lost])
     parts, row, level = [prisms], [lost], [np.zeros(len(lost))]
     for number, (store, bit, lod) in enumerate(
-        ((found.box, BOX, "1.2"), (found.stepped, STEPPED, "1.3"), (found.roofed, ROOFED, "2.2"))
+        (
+            (found.box, BOX, "1.2"),
+            (found.stepped, STEPPED, "1.3"),
+            (found.roofed, ROOFED, "2.2"),
+        )
     ):
         made = np.flatnonzero(found.reached & bit)
         parts.append(_models_of(store, footprints, corner, lod).take(made))
@@ -87,19 +91,19 @@ def make_solids(
         level.append(np.full(len(made), number))
     order = np.lexsort((np.concatenate(level), np.concatenate(row)))
     return RoofSolids(
-        Models.concatenate(parts).take(order), found.notes, found.n_planes
+        Models.concatenate(parts).take(order),
+        found.notes.astype(np.int64),
+        found.n_planes.astype(np.int64),
     )
 
 
-def _models_of(
-    store: SolidStore, footprints: Footprints, corner: IntArray, lod: str
-) -> Models:
+def _models_of(store: SolidStore, footprints: Footprints, corner: IntArray, lod: str) -> Models:
     """Solids of a kernel in the coordinates of the city, whole tenths of a millimetre."""
     units = np.rint(store.vertices * 10_000.0)
     units[:, :2] += 10.0 * np.repeat(corner, np.diff(store.vertex_offsets), axis=0)
     return Models(
         footprints.building_id,
-        lod,
+        np.full(len(footprints), lod, dtype=TEXT),
         units / 10_000.0,
         store.vertex_offsets,
         store.ring_vertex,
@@ -161,7 +165,7 @@ def extrude(footprints: Footprints, z_ground: FloatArray, z_roof: FloatArray) ->
     )
     return Models(
         footprints.building_id,
-        "1.2",
+        np.full(len(footprints), "1.2", dtype=TEXT),
         vertices,
         2 * start,
         ring_vertex,

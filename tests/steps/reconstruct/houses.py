@@ -53,9 +53,8 @@ def stepped_house() -> tuple[Footprints, Models]:
     """Two flat parts of 6 x 8 m, 5 and 9 m high, side by side in one solid of LoD2.2."""
     plan = np.array([(0, 0), (6, 0), (12, 0), (12, 8), (6, 8), (0, 8)], dtype=float)
     low, high = plan[[0, 1, 4, 5]], plan[[1, 2, 3, 4]]
-    vertices = np.concatenate(
-        [np.column_stack([xy, np.full(len(xy), z)]) for xy, z in ((plan, 0), (low, 5), (high, 9))]
-    )
+    height = np.repeat([0.0, 5.0, 9.0], [6, 4, 4])
+    vertices = np.column_stack([np.concatenate([plan, low, high]), height])
     faces = [
         (0, [5, 4, 3, 2, 1, 0]),
         (1, [0, 1, 7, 6]),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimkit.steps.reconstruct.quality import judge, measure_quality
+from cimkit.steps.reconstruct.quality import judge, measure_quality, with_validity
 from cimkit.tables import Models
 from cimkit.tables.quality import FAILURES, NO_SOLID, UNCHECKED
 from cimkit.tables.surfaces import face_slopes
@@ -188,7 +188,7 @@ def test_two_flat_parts_are_several():
 
 
 def test_of_two_faces_over_each_other_the_upper_counts():
-    """A shed that reaches under the roof of the house: the highest face is what a laser sees."""
+    """A shed that reaches under the roof of the house: a laser sees the highest face."""
     footprints, models = stepped_house()
     vertices = models.vertices.copy()
     vertices[[7, 8], 0] = 9.0  # the lower part reaches 3 m under the upper one
@@ -205,8 +205,18 @@ def fine():
     footprints, models = gable_house()
     models = Models.concatenate([models, _at(models.at("1.2"), "1.3")])
     quality = measured(models, footprints, points_on_gable(1000))
-    valid = dict.fromkeys(("validity_lod12", "validity_lod13", "validity_lod22"), [""])
-    return quality.replace(area_overlap=[0.0], **valid), buildings_of(footprints)
+    quality = with_validity(quality, models, [()] * 3)
+    return quality.replace(area_overlap=[0.0]), buildings_of(footprints)
+
+
+def test_numbers_of_errors_stand_at_their_level():
+    footprints, models = gable_house()
+    quality = measured(models, footprints, points_on_gable(100))
+    checked = with_validity(quality, models, [(), (203, 307)])
+    assert checked.validity_lod12.tolist() == [""]
+    assert checked.validity_lod13.tolist() == [NO_SOLID]
+    assert checked.validity_lod22.tolist() == ["203,307"]
+    assert quality.validity_lod22.tolist() == [UNCHECKED]
 
 
 def test_a_good_building_passes():
