@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.blocks import common, inside, repeated_points
+from cimkit.check.solids import solid_errors
 from cimkit.kernels.grouping import group_rows
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
@@ -23,7 +24,7 @@ from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
 from cimkit.steps.party_walls import Neighbours, find_neighbours
 from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.reconstruct.lod import reconstruct
-from cimkit.steps.reconstruct.quality import measure_quality
+from cimkit.steps.reconstruct.quality import measure_quality, with_validity
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Quality, Terrain
 from cimkit.tables._columns import BoolArray, IntArray, TextArray
@@ -242,6 +243,7 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
     )
     buildings = buildings.replace(code=task.code)
     quality = _measure(task, models, cloud, building_of_point, rules)
+    quality = with_validity(quality, models, solid_errors(models))
     neighbours = find_neighbours(task.footprints, task.own)
     save_models(f"{part}/{MODELS}", models.best())
     lines = cityjson_features(buildings, models, task.base, quality)

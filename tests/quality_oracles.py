@@ -30,7 +30,7 @@ def solids_of(models: Models) -> Solids:
     return Solids(*(getattr(models, name) for name in ARRAYS))
 
 
-def outline_of(footprints: Footprints) -> tuple[Any, ...]:
+def outline_of(footprints: Footprints) -> tuple[Any, Any, Any]:
     ring_mm = np.rint(footprints.xy * 1000).astype(np.int64)
     return ring_mm, footprints.ring_offsets, footprints.polygon_offsets
 
@@ -72,9 +72,8 @@ def roofs_and_points(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
 
 def residuals(x: Any, y: Any, z: Any, rows: Any, borders: Any, *given: Any) -> Any:
     footprints, solids, solid_of = given
-    found = roof_residuals(
-        x, y, z, rows, borders, *outline_of(footprints), solids, solid_of, 2.0
-    )
+    outline = outline_of(footprints)
+    found = roof_residuals(x, y, z, rows, borders, *outline, solids, solid_of, 2.0)
     return np.sqrt(found.squares), found.compared, found.near
 
 
@@ -190,11 +189,11 @@ def largest_circle(outline: shapely.Polygon, x: Any, y: Any) -> float:
 
 def rows_of_houses(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
     """Boxes on a grid of metres that touch, each other and the yard around some."""
-    shapes, east = [], 0
+    shapes, east = [], np.int64(0)
     for _ in range(max(2, n // 30)):
         width, low, high = rng.integers(2, 9), rng.integers(0, 4), rng.integers(6, 12)
         shapes.append(shapely.box(east, low, east + width, high))
-        east += width + int(rng.integers(0, 2))
+        east += width + rng.integers(0, 2)
     shapes.append(shapely.box(-3, -3, east, 15).difference(shapely.union_all(shapes)))
     shapes[-1] = max(shapely.get_parts(shapes[-1]), key=shapely.area)
     names = [f"b{k}" for k in range(len(shapes))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,6 +129,31 @@ def measure_quality(
     )
 
 
+def with_validity(
+    quality: Quality, models: Models, errors: Sequence[tuple[int, ...]]
+) -> Quality:
+    """The table with the errors that a check found.
+
+    Parameters
+    ----------
+    quality : Quality
+    models : Models
+    errors : sequence of tuple of int
+        Error numbers of each solid, as `cimkit.check.solids.solid_errors` gives them.
+
+    Returns
+    -------
+    Quality
+        With `validity_lod12` and so on.
+    """
+    row_of = {name: row for row, name in enumerate(quality.building_id.tolist())}
+    columns = {lod: getattr(quality, _column("validity", lod)).copy() for lod in LODS}
+    names, lods = models.building_id.tolist(), models.lod.tolist()
+    for name, lod, found in zip(names, lods, errors, strict=True):
+        columns[lod][row_of[name]] = ",".join(map(str, found))
+    return quality.replace(**{_column("validity", lod): v for lod, v in columns.items()})
+
+
 def judge(quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LODS) -> Quality:
     """Say of each building whether its models can be relied on, and if not, why.
 
@@ -159,7 +185,7 @@ def judge(quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LOD
     - ``GROUND``: its ground was not measured.
     - ``OVERLAP``: more than `OVERLAP_SHARE_MAX` of it lies on other footprints.
     """
-    solids = {lod: getattr(quality, f"validity_lod{lod.replace('.', '')}") for lod in LODS}
+    solids = {lod: getattr(quality, _column("validity", lod)) for lod in LODS}
     lacks = [solids[lod] == NO_SOLID for lod in lods]
     wrong = [~np.isin(v.astype(object), ["", NO_SOLID, UNCHECKED]) for v in solids.values()]
     unfit = ~((quality.within_lod22 >= WITHIN_MIN) | (quality.rmse_lod22 <= RMSE_MAX))
@@ -217,10 +243,15 @@ def _measure_levels(models: Models, solid_of: IntArray, fit: Residuals) -> dict[
         "validity": np.where(solid_of >= 0, UNCHECKED, NO_SOLID).astype(TEXT),
     }
     return {
-        f"{name}_lod{lod.replace('.', '')}": table[:, level]
+        _column(name, lod): table[:, level]
         for name, table in tables.items()
         for level, lod in enumerate(LODS)
     }
+
+
+def _column(name: str, lod: str) -> str:
+    """Name of a column that there is for each level."""
+    return f"{name}_lod{lod.replace('.', '')}"
 
 
 def _arrays(models: Models) -> Solids:
