@@ -78,6 +78,12 @@ def cut_blocks(footprints: Footprints, size: float, margin: float) -> list[Block
     return blocks
 
 
+def in_sight(boxes: FloatArray, window: Bounds) -> IntArray:
+    """Rows of the boxes, shape (n, 4), that a window meets."""
+    met = (boxes[:, :2] <= window[2:]).all(1) & (boxes[:, 2:] >= window[:2]).all(1)
+    return np.flatnonzero(met)
+
+
 def repeated_points(
     cloud: PointCloud, source: IntArray, overlaps: Sequence[Bounds]
 ) -> BoolArray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cimkit.blocks import Block, common, cut_blocks, meet
+from cimkit.blocks import Block, common, cut_blocks, in_sight, meet
 from cimkit.errors import FormatError, InputError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, file_skipped, read_inputs
@@ -312,12 +312,8 @@ def _make_blocks(
     )
     bounds = inputs.footprints.bounds
     _, base = cityjson_header(job.crs, inputs.bounds)
-    tasks, seen_rows = {}, []
-    for block in blocks:
-        low, high = block.window[:2], block.window[2:]
-        seen = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)
-        rows = np.flatnonzero(seen)
-        seen_rows.append(rows)
+    tasks, seen = {}, [in_sight(bounds, block.window) for block in blocks]
+    for block, rows in zip(blocks, seen, strict=True):
         tasks[block.name] = BlockTask(
             block.window,
             inputs.footprints.take(rows),
@@ -338,7 +334,7 @@ def _make_blocks(
     bare = {name: tasks[name]._replace(points=None) for name in poisoned}
     for name, part in zip(bare, workers.run("again", make_block, bare), strict=True):
         parts[[block.name for block in blocks].index(name)] = part
-    made = Made(blocks, parts, seen_rows, job.lod)
+    made = Made(blocks, parts, seen, job.lod)
     made.set_aside += [
         _set_aside(name, error, int(tasks[name].own.sum())) for name, error in poisoned.items()
     ]

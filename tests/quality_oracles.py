@@ -135,8 +135,9 @@ def covered(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
 
 
 def cover(*given: Any) -> Any:
-    *columns, footprints = given
-    return tuple(cover_roofs(*columns, *outline_of(footprints)))
+    x, y, rows, borders, ground_rows, ground_borders, footprints = given
+    outline = outline_of(footprints)
+    return tuple(cover_roofs(x, y, rows, borders, ground_rows, ground_borders, *outline))
 
 
 def cover_by_shapely(x: Any, y: Any, *given: Any) -> Any:
