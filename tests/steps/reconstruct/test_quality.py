@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cimkit.steps.reconstruct.quality import judge, measure_quality, with_validity
@@ -94,6 +94,7 @@ def test_points_at_the_outline_and_off_it_do_not_count():
     assert measured(models, footprints, xyz).rmse_lod22[0] > 1
 
 
+@settings(max_examples=25)
 @given(st.permutations(range(60)), st.integers(-(10**7), 10**7), st.integers(0, 10**6))
 def test_neither_order_nor_place_changes_a_bit(order, east, north):
     shift = np.array([east, north], dtype=float)
@@ -198,6 +199,32 @@ def test_of_two_faces_over_each_other_the_upper_counts():
     assert measured(models, footprints, xyz).rmse_lod22[0] == 0
     xyz = np.full(50, 4.5), xyz[1], np.full(50, 5.0)
     assert measured(under, footprints, xyz).rmse_lod22[0] == 0
+
+
+def test_a_wall_that_is_called_a_roof_is_none():
+    footprints, models = stepped_house()
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 12, 100), rng.uniform(0, 8, 100)
+    semantics = models.semantics.copy()
+    semantics[7] = 2  # the step between both parts
+    leaning = models.vertices.copy()
+    leaning[[10, 13], 0] = 6.2  # 87 degrees
+    steep = dataclasses.replace(models, semantics=semantics, vertices=leaning)
+    xyz = x, y, np.where(x < 6, 5.0, 9.0)
+    far = np.abs(x - 6.1) > 0.2
+    quality = measured(steep, footprints, tuple(axis[far] for axis in xyz))
+    assert quality.rmse_lod22[0] == 0
+    assert quality.within_lod22[0] == 1
+
+
+def test_a_building_without_models_has_no_measures():
+    footprints, models = gable_house()
+    none = models.take(np.empty(0, np.int64))
+    quality = measured(none, footprints, points_on_gable(100))
+    assert np.isnan([quality.volume_lod12[0], quality.area_wall[0], quality.h_ridge[0]]).all()
+    assert quality.n_roof_faces[0] == 0
+    assert quality.validity_lod12[0] == NO_SOLID
+    assert quality.point_density[0] > 0
 
 
 def fine():
