@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,25 @@ import pytest
 import shapely
 
 from cimkit.errors import TableError
-from cimkit.steps.reconstruct.quality import measure_quality
+from cimkit.kernels.roof_residuals import INSET
+from cimkit.steps.party_walls import GAP_MAX
+from cimkit.steps.reconstruct.quality import (
+    NEAR,
+    NODATA_MAX,
+    NODATA_RADIUS_MAX,
+    OVERLAP_SHARE_MAX,
+    RMSE_MAX,
+    WITHIN_MIN,
+    measure_quality,
+)
 from cimkit.steps.reconstruct.solid import extrude
 from cimkit.tables import Footprints, Models, Quality
+from cimkit.tables.quality import FAILURES
 from cimkit.tables.surfaces import face_slopes, face_vectors, solid_volumes
+from tests.conftest import ROOT
 from tests.zoo import sound_shapes
 
+NAME = re.compile(r"`(\w+)`")
 SHAPES = [shape for shapes in sound_shapes().values() for shape in shapes]
 
 
@@ -100,3 +114,21 @@ def test_rows_are_chosen_and_joined():
 def test_columns_that_contradict_each_other_are_refused(column, bad):
     with pytest.raises(TableError, match=column):
         table().replace(**{column: bad})
+
+
+def first_cells(text):
+    """Names in the first cells of a table."""
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return [name for row in rows for name in NAME.findall(row)]
+
+
+def test_the_page_names_all_columns_and_parts_of_the_rule():
+    page = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
+    attributes, verdict = page.split("## Attributes")[1].split("## The verdict")
+    assert first_cells(attributes) == list(Quality.__slots__[1:])
+    assert first_cells(verdict) == ["fails", *FAILURES]
+    for value in (NODATA_MAX, WITHIN_MIN):
+        assert f"{value:.0%}".replace("%", " %") in page
+    for value in (RMSE_MAX, NODATA_RADIUS_MAX, NEAR, INSET, GAP_MAX):
+        assert f"{value:g} m" in page
+    assert f"{OVERLAP_SHARE_MAX:.0%}".replace("%", " %") in page
