@@ -18,7 +18,7 @@ from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
 from cimkit.steps.party_walls import join_neighbours, share_walls
 from cimkit.steps.reconstruct.heights import find_roof_classes
-from cimkit.steps.reconstruct.quality import judge
+from cimkit.steps.reconstruct.verdict import judge
 from cimkit.tables import (
     Buildings,
     Footprints,

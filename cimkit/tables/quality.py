@@ -93,7 +93,7 @@ class Quality:
         Error numbers of ISO 19107 as val3dity gives them, joined by commas; "" for a valid
         solid, `UNCHECKED`, or `NO_SOLID`.
     passes : bool array, shape (n,)
-        The verdict of `cimkit.steps.reconstruct.quality.judge`.
+        The verdict of `cimkit.steps.reconstruct.verdict.judge`.
     fails : text array, shape (n,)
         Parts of its rule that failed, of `FAILURES`, joined by commas.
     """

@@ -12,16 +12,16 @@ import shapely
 from cimkit.errors import TableError
 from cimkit.kernels.roof_residuals import INSET
 from cimkit.steps.party_walls import GAP_MAX
-from cimkit.steps.reconstruct.quality import (
-    NEAR,
-    NODATA_MAX,
+from cimkit.steps.reconstruct.quality import NEAR, measure_quality
+from cimkit.steps.reconstruct.solid import extrude
+from cimkit.steps.reconstruct.verdict import (
+    DENSITY_MIN,
     NODATA_RADIUS_MAX,
     OVERLAP_SHARE_MAX,
     RMSE_MAX,
+    UNSEEN_MAX,
     WITHIN_MIN,
-    measure_quality,
 )
-from cimkit.steps.reconstruct.solid import extrude
 from cimkit.tables import Footprints, Models, Quality
 from cimkit.tables.quality import FAILURES
 from cimkit.tables.surfaces import face_slopes, face_vectors, solid_volumes
@@ -127,8 +127,8 @@ def test_the_page_names_all_columns_and_parts_of_the_rule():
     attributes, verdict = page.split("## Attributes")[1].split("## The verdict")
     assert first_cells(attributes) == list(Quality.__slots__[1:])
     assert first_cells(verdict) == ["fails", *FAILURES]
-    for value in (NODATA_MAX, WITHIN_MIN):
-        assert f"{value:.0%}".replace("%", " %") in page
+    for value in (UNSEEN_MAX, WITHIN_MIN, OVERLAP_SHARE_MAX):
+        assert f" {value:.0%}".replace("%", " %") in verdict
+    assert f"{DENSITY_MIN:g} roof point a m²" in verdict
     for value in (RMSE_MAX, NODATA_RADIUS_MAX, NEAR, INSET, GAP_MAX):
         assert f"{value:g} m" in page
-    assert f"{OVERLAP_SHARE_MAX:.0%}".replace("%", " %") in page

@@ -1,4 +1,4 @@
-"""Quality of the models of each building: fit, coverage, measures, and one verdict."""
+"""Quality of the models of each building: fit, coverage and measures."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from cimkit.kernels.roof_cover import Cover, cover_roofs
 from cimkit.kernels.roof_residuals import Residuals, Solids, roof_residuals
-from cimkit.tables import Buildings, Footprints, Models, Quality
+from cimkit.tables import Footprints, Models, Quality
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
 from cimkit.tables.models import ROOF_SURFACE, WALL_SURFACE
-from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, ROOF_TYPES, UNCHECKED
+from cimkit.tables.quality import LODS, NO_SOLID, ROOF_TYPES, UNCHECKED
 from cimkit.tables.surfaces import face_vectors, solid_volumes
 
 NEAR = 0.2
@@ -32,17 +32,6 @@ MAIN_SHARE = 0.1
 
 GLASS_PURITY = 0.75
 """Mean purity of the cells below which pulses pass through the roof; the value of roofer."""
-
-WITHIN_MIN, RMSE_MAX = 0.7, 0.5
-"""A roof fits if this share of its points lies within `NEAR`, or if its RMSE is at most this
-many metres: the first forgives trees and cables, the second a rough roof."""
-
-NODATA_RADIUS_MAX, NODATA_MAX = 1.5, 0.4
-"""A circle of that many metres without a point can hide a dormer; a larger share of empty cells
-is half a roof, or a cloud thinner than 4 points per m²."""
-
-OVERLAP_SHARE_MAX = 0.01
-"""Of the footprint: a wall of 10 m drawn 10 cm off."""
 
 
 def measure_quality(
@@ -77,7 +66,7 @@ def measure_quality(
     -------
     Quality
         In the order of the footprints. Validity is `UNCHECKED`, party walls and overlaps are
-        NaN and no building passes, until `judge` is asked.
+        NaN and no building passes: `cimkit.steps.reconstruct.verdict.judge` decides.
 
     Notes
     -----
@@ -147,65 +136,11 @@ def with_validity(
         With `validity_lod12` and so on.
     """
     row_of = {name: row for row, name in enumerate(quality.building_id.tolist())}
-    columns = {lod: getattr(quality, _column("validity", lod)).copy() for lod in LODS}
+    columns = {lod: getattr(quality, level_column("validity", lod)).copy() for lod in LODS}
     names, lods = models.building_id.tolist(), models.lod.tolist()
     for name, lod, found in zip(names, lods, errors, strict=True):
         columns[lod][row_of[name]] = ",".join(map(str, found))
-    return quality.replace(**{_column("validity", lod): v for lod, v in columns.items()})
-
-
-def judge(quality: Quality, buildings: Buildings, *, lods: tuple[str, ...] = LODS) -> Quality:
-    """Say of each building whether its models can be relied on, and if not, why.
-
-    Parameters
-    ----------
-    quality : Quality
-        With validity and overlaps filled in; where they are not, they count for the building.
-    buildings : Buildings
-        In the same order.
-    lods : tuple of str
-        Levels that were asked for.
-
-    Returns
-    -------
-    Quality
-        With `passes` and `fails`.
-
-    Notes
-    -----
-    A building passes if none of these holds (compare `b3_kwaliteitsindicator` of the 3DBAG):
-
-    - ``LOD``: it lacks the solid of one of the levels asked for.
-    - ``INVALID``: one of its solids has an error.
-    - ``RESIDUALS``: at LoD2.2 fewer than `WITHIN_MIN` of its points lie within 0.2 m of the
-      roof, and the RMSE is above `RMSE_MAX`; or there are fewer than `POINTS_MIN` points.
-    - ``NO_DATA``: a circle of more than `NODATA_RADIUS_MAX` in its footprint has no point, or
-      more than `NODATA_MAX` of its cells have none, or its roof is of glass.
-    - ``HEIGHT``: its height is not from points.
-    - ``GROUND``: its ground was not measured.
-    - ``OVERLAP``: more than `OVERLAP_SHARE_MAX` of it lies on other footprints.
-    """
-    solids = {lod: getattr(quality, _column("validity", lod)) for lod in LODS}
-    lacks = [solids[lod] == NO_SOLID for lod in lods]
-    wrong = [~np.isin(v.astype(object), ["", NO_SOLID, UNCHECKED]) for v in solids.values()]
-    unfit = ~((quality.within_lod22 >= WITHIN_MIN) | (quality.rmse_lod22 <= RMSE_MAX))
-    with np.errstate(invalid="ignore"):
-        failed = {
-            "LOD": np.logical_or.reduce(lacks),
-            "INVALID": np.logical_or.reduce(wrong),
-            "RESIDUALS": unfit & np.full(len(quality), "2.2" in lods),
-            "NO_DATA": (quality.nodata_radius > NODATA_RADIUS_MAX)
-            | (quality.nodata_fraction > NODATA_MAX)
-            | quality.is_glass_roof,
-            "HEIGHT": np.asarray(buildings.height_source != "points"),
-            "GROUND": np.isin(buildings.ground_source.astype(object), ["guess", "none"]),
-            "OVERLAP": quality.area_overlap > OVERLAP_SHARE_MAX * buildings.area,
-        }
-    table = np.column_stack([failed[name] for name in FAILURES])
-    fails = np.full(len(quality), "", TEXT)
-    for name, bad in zip(FAILURES, table.T, strict=True):
-        fails[bad] = np.strings.add(fails[bad], np.array(f",{name}", TEXT))
-    return quality.replace(passes=~table.any(axis=1), fails=np.strings.lstrip(fails, ","))
+    return quality.replace(**{level_column("validity", lod): v for lod, v in columns.items()})
 
 
 class _Roofs(NamedTuple):
@@ -243,14 +178,14 @@ def _measure_levels(models: Models, solid_of: IntArray, fit: Residuals) -> dict[
         "validity": np.where(solid_of >= 0, UNCHECKED, NO_SOLID).astype(TEXT),
     }
     return {
-        _column(name, lod): table[:, level]
+        level_column(name, lod): table[:, level]
         for name, table in tables.items()
         for level, lod in enumerate(LODS)
     }
 
 
-def _column(name: str, lod: str) -> str:
-    """Name of a column that there is for each level."""
+def level_column(name: str, lod: str) -> str:
+    """Name of a column that there is for each level, as ``rmse_lod12``."""
     return f"{name}_lod{lod.replace('.', '')}"
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cimkit.steps.reconstruct.quality import judge, measure_quality, with_validity
+from cimkit.steps.reconstruct.quality import measure_quality, with_validity
+from cimkit.steps.reconstruct.verdict import judge, unseen_share
 from cimkit.tables import Models
 from cimkit.tables.quality import FAILURES, NO_SOLID, UNCHECKED
 from cimkit.tables.surfaces import face_slopes
@@ -261,7 +262,10 @@ def test_a_good_building_passes():
         ("within_lod22", 0.6, ""),
         ("rmse_lod22", 0.6, ""),
         ("nodata_radius", 1.6, "NO_DATA"),
-        ("nodata_fraction", 0.5, "NO_DATA"),
+        ("nodata_fraction", 0.2, "NO_DATA"),
+        ("nodata_fraction", 0.1, ""),
+        ("point_density", 0.9, "NO_DATA"),
+        ("point_density", 1.1, ""),
         ("is_glass_roof", True, "NO_DATA"),
         ("height_source", "floors", "HEIGHT"),
         ("ground_source", "guess", "GROUND"),
@@ -279,6 +283,18 @@ def test_each_part_of_the_rule_fails_alone(column, value, part):
     judged = judge(quality, buildings)
     assert judged.fails.tolist() == [part]
     assert judged.passes.tolist() == [part == ""]
+
+
+@pytest.mark.parametrize("density", [1.5, 4.0, 9.0])
+@pytest.mark.parametrize("seen", [1.0, 0.7, 0.5])
+def test_the_unseen_share_does_not_depend_on_the_density(density, seen):
+    cells = np.random.default_rng(0).poisson(density / 4, 200_000)[: int(200_000 * seen)]
+    filled = (cells > 0).sum()
+    found = unseen_share(
+        np.array([1 - filled / 200_000, np.nan]), np.array([cells.sum() / (filled / 4), np.nan])
+    )
+    assert found[0] == pytest.approx(1 - seen, abs=0.02)
+    assert np.isnan(found[1])
 
 
 @pytest.mark.parametrize(("within", "rmse"), [(0.6, 0.6), (np.nan, np.nan)])
