@@ -11,13 +11,13 @@ from cimkit.tables._columns import TEXT, FloatArray
 from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, UNCHECKED
 
 WITHIN_MIN, RMSE_MAX = 0.7, 0.5
-"""A roof fits if this share of its points lies within 0.2 m, or if its RMSE is at most this many
+"""A roof fits if this share of its points lies within 0.2 m, or if its RMSE is at most so many
 metres: the first forgives trees and cables, the second a rough roof. 2 of 160 and 359 of 5,588
 buildings in two quarters of Delft fail."""
 
 NODATA_RADIUS_MAX = 1.5
-"""Metres. A larger circle without points can hide a dormer. Of 160 buildings 3 have one with 8.9
-points a m², 4 with 2.1."""
+"""Metres. A larger circle without points can hide a dormer. Of 160 buildings 3 have one at 8.9
+points a m², 4 at 2.1."""
 
 UNSEEN_MAX = 0.15
 """Share of the roof without points, beyond what chance leaves. Of 160 buildings 1 has more, 10
