@@ -15,6 +15,7 @@ from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.classify import Classes, free_class
+from cimkit.steps.align import add_counts, shift_issues
 from cimkit.steps.encode import Encoding
 from cimkit.steps.reconstruct.heights import find_roof_classes
 from cimkit.tables import (
@@ -141,6 +142,7 @@ class Made:
         self.buildings = Buildings.concatenate([r.buildings for r in results]).take(back)
         found = (issue for result in results for issue in result.issues)
         self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
+        self.issues += shift_issues(add_counts((r.squares, r.edge_counts) for r in results))
         self.set_aside: list[Issue] = []
         self.n_repeated = sum(result.n_repeated for result in results)
         self._models = [(f"{part.folder}/{MODELS}", part.sums[MODELS]) for part in parts]
