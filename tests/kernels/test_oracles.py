@@ -19,7 +19,13 @@ from tests.oracles import ORACLES
 
 INNER = (
     *("sum_cells", "halve", "fill_holes", "orientation", "lowest_cells", "open_surface"),
-    *("find_pits", "find_objects", "compare_neighbours", "describe_neighbourhoods"),
+    *(
+        "find_pits",
+        "find_objects",
+        "count_around",
+        "compare_neighbours",
+        "describe_neighbourhoods",
+    ),
 )
 CHECKED = [name for name in ORACLES if name not in INNER]
 """Kernels with a wrapper that takes what users give; the others are called by cimkit alone."""

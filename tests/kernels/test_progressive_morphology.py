@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from cimkit.kernels.cell_neighbours import compare_neighbours, lift_to_middle
 from cimkit.kernels.progressive_morphology import (
     NO_HEIGHT,
-    compare_neighbours,
     find_objects,
     find_pits,
-    lift_to_middle,
     lowest_cells,
     open_surface,
 )
@@ -68,6 +67,18 @@ def test_an_object_is_found_by_a_window_wider_than_it(window, found):
     assert objects[20:34, 20:40].all() == found
     objects[20:34, 20:40] = False
     assert not objects.any()
+
+
+def test_bands_give_the_bits_of_the_whole(monkeypatch):
+    rng = np.random.default_rng(6)
+    z = (plane(90, 40, 0.05, 0.2) + rng.choice([0, 0, 5], (90, 40))).astype(np.float32)
+    z[rng.random(z.shape) < 0.02] -= 9
+    whole = find_pits(z), find_objects(z, 1.0, 9.0, 0.25, 0.3, 2.5)
+    assert whole[0].any()
+    assert whole[1].any()
+    monkeypatch.setattr("cimkit.kernels.progressive_morphology.BAND", 7)
+    np.testing.assert_array_equal(find_pits(z), whole[0])
+    np.testing.assert_array_equal(find_objects(z, 1.0, 9.0, 0.25, 0.3, 2.5), whole[1])
 
 
 def test_lonely_low_cells_are_pits_and_a_ditch_is_none():
