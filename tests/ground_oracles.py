@@ -81,7 +81,8 @@ def neighbourhoods_by_pairs(
 ) -> Any:
     """All distances to the first point of each cube of 0.25 m, and the vectors of LAPACK."""
     xyz = np.round(np.column_stack([x, y, z]) * 1000)
-    at, kept = xyz[wanted], {}
+    at = xyz[wanted]
+    kept: dict[tuple[float, ...], int] = {}
     for row in np.lexsort((*flags.T[::-1], *xyz.T[::-1])).tolist():
         kept.setdefault(tuple((xyz[row] // 250).tolist()), row)
     rows = list(kept.values())
