@@ -20,7 +20,13 @@ from tests.solid_oracles import SOLID_ORACLES
 
 INNER = (
     *("sum_cells", "halve", "fill_holes", "orientation", "lowest_cells", "open_surface"),
-    *("find_pits", "find_objects", "compare_neighbours", "describe_neighbourhoods"),
+    *(
+        "find_pits",
+        "find_objects",
+        "count_around",
+        "compare_neighbours",
+        "describe_neighbourhoods",
+    ),
     *SOLID_ORACLES,
 )
 CHECKED = [name for name in ORACLES if name not in INNER]
