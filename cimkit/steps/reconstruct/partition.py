@@ -43,7 +43,11 @@ class RoofPartition(NamedTuple):
 
 
 def partition_roof(
-    xyz: FloatArray, polygon: shapely.Polygon, *, z_ground: float = -np.inf, complexity: float = 1.0
+    xyz: FloatArray,
+    polygon: shapely.Polygon,
+    *,
+    z_ground: float = -np.inf,
+    complexity: float = 1.0,
 ) -> RoofPartition:
     """Cut the footprint of one building into the faces of its roof.
 
@@ -70,7 +74,9 @@ def partition_roof(
 
     Examples
     --------
-    >>> x, y = (axis.ravel() for axis in np.meshgrid(np.arange(0.2, 6, 0.4), np.arange(0.2, 4, 0.4)))
+    >>> x, y = (
+    ...     axis.ravel() for axis in np.meshgrid(np.arange(0.2, 6, 0.4), np.arange(0.2, 4, 0.4))
+    ... )
     >>> gable = np.column_stack([x, y, 5 - np.abs(y - 2)])
     >>> roof = partition_roof(gable, shapely.box(0, 0, 6, 4))
     >>> [round(face.area, 2) for face in roof.faces]

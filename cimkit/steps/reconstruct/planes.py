@@ -67,14 +67,18 @@ def find_planes(xyz: FloatArray, polygon: shapely.Polygon) -> RoofPlanes:
 
     Examples
     --------
-    >>> x, y = (axis.ravel() for axis in np.meshgrid(np.arange(0.2, 6, 0.4), np.arange(0.2, 4, 0.4)))
+    >>> x, y = (
+    ...     axis.ravel() for axis in np.meshgrid(np.arange(0.2, 6, 0.4), np.arange(0.2, 4, 0.4))
+    ... )
     >>> gable = np.column_stack([x, y, 5 - np.abs(y - 2)])
     >>> roof = find_planes(gable, shapely.box(0, 0, 6, 4))
     >>> len(roof.planes), roof.slope_deg.round(3).tolist()
     (2, [45.0, 45.0])
     """
     if not isinstance(polygon, shapely.Polygon) or polygon.is_empty:
-        raise ParameterError(f"polygon: a shapely Polygon with area expected, not {polygon!r:.60}")
+        raise ParameterError(
+            f"polygon: a shapely Polygon with area expected, not {polygon!r:.60}"
+        )
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
     floats("xyz", xyz.ravel())
     west, south = np.rint(np.array(polygon.bounds[:2]) * 1000.0).astype(np.int64)
