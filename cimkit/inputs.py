@@ -17,7 +17,7 @@ from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.crs import check_overlap, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
-from cimkit.read.las_header import LasHeader
+from cimkit.read.las_header import LasHeader, move_cloud
 from cimkit.read.points import find_clouds
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
@@ -122,7 +122,7 @@ def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], li
         try:
             header = open_cloud(path, keep_short=job.on_short == "keep")
             check_cloud_crs(header, job.crs)
-            headers.append(header)
+            headers.append(move_cloud(header, *job.cloud_shift))
             issues += _missing(header) + _converted(header)
         except FormatError as error:
             if job.on_bad_file == "error":

@@ -31,6 +31,9 @@ class Job:
         List of the fingerprints of all clouds, as ``sha256sum`` writes it; "" checks none.
     addresses : str
         CSV, workbook (.xlsx) or vector file; "" for none.
+    cloud_shift : tuple of two float
+        Metres east and north that the clouds are moved by, as `CLOUD_SHIFTED` proposes where
+        roofs lie beside their footprints.
     dem : str
         Elevation model, a GeoTIFF of ground heights in metres above the vertical datum of
         `crs`; "" for none. Measured ground wins: the model fills the cells of the terrain that
@@ -108,6 +111,7 @@ class Job:
     points: tuple[str, ...] = ()
     sha256sums: str = ""
     addresses: str = ""
+    cloud_shift: tuple[float, ...] = (0.0, 0.0)
     dem: str = ""
     crs: str = ""
     footprint_layer: str = ""
@@ -171,6 +175,10 @@ class Job:
                 choices = " or ".join(map(repr, allowed))
                 raise ParameterError(f"{name}: {choices}, not {getattr(self, name)!r}")
         _check_classes(self)
+        if len(self.cloud_shift) != 2 or not all(abs(m) <= 1000 for m in self.cloud_shift):
+            raise ParameterError(
+                f"cloud_shift: metres east and north, at most 1000, not {self.cloud_shift}"
+            )
         unknown = [lod for lod in self.lod if lod not in LODS]
         if unknown or not self.lod:
             raise ParameterError(
@@ -261,7 +269,9 @@ def _typed(key: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         items = tuple(os.fspath(v) if isinstance(v, os.PathLike) else v for v in items)
-        kind = int if default and isinstance(default[0], int) else str
+        kind = type(default[0]) if default else str
+        if kind is float and len(items) == len(default):
+            items = tuple(float(i) if isinstance(i, int) else i for i in items)
         if not all(isinstance(item, kind) for item in items):
             raise ParameterError(f"{key}: a list of {kind.__name__} expected, not {value!r}")
         return items

@@ -24,11 +24,10 @@ from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
+from cimkit.steps.ground_doubt import FoundGround, filter_issues
 from cimkit.steps.ground_filter import (
     Bounds,
-    FoundGround,
     covered_cells,
-    filter_issues,
     find_ground,
     join_lowest,
 )
@@ -174,7 +173,7 @@ def _make_city(
 
 def _margin(job: Job) -> float:
     """Metres that a block must see around its buildings, for their ground and for crowns."""
-    return max(job.ground_radius, RADIUS)
+    return max(job.ground_radius, RADIUS + 0.5)
 
 
 def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.classify import Classes, free_class
+from cimkit.steps.align import add_counts, shift_issues
 from cimkit.steps.encode import Encoding
 from cimkit.steps.party_walls import join_neighbours, share_walls
 from cimkit.steps.reconstruct.heights import find_roof_classes
@@ -166,6 +167,7 @@ class Made:
         self.quality = judge(quality, self.buildings, lods=lod)
         found = (issue for result in results for issue in result.issues)
         self.issues = list(dict.fromkeys(found))  # what concerns the city, each block says
+        self.issues += shift_issues(add_counts((r.squares, r.edge_counts) for r in results))
         self.set_aside: list[Issue] = []
         self.n_repeated = sum(result.n_repeated for result in results)
         self._models = [(f"{part.folder}/{MODELS}", part.sums[MODELS]) for part in parts]

@@ -18,6 +18,7 @@ from cimkit.check.solids import solid_errors
 from cimkit.kernels.grouping import group_rows
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
+from cimkit.steps.align import DIRECTIONS, DISTANCES, edge_counts
 from cimkit.steps.classify import Classes, classify_points
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
@@ -88,7 +89,7 @@ def decode(task: DecodeTask) -> Part:
     def make(part: str) -> Decoded:
         return _decode(task, sha256, part)
 
-    depends_on = {**task._asdict(), "header": sha256, "folder": None}
+    depends_on = {**task._asdict(), "header": (sha256, task.header.moved), "folder": None}
     return keep(task.folder, depends_on, make, KINDS)
 
 
@@ -186,7 +187,8 @@ class BlockTask(NamedTuple):
 class BlockResult(NamedTuple):
     """What a block leaves; its models and their lines are in its part.
 
-    `neighbours` are rows of the footprints that the block saw.
+    `neighbours` are rows of the footprints that the block saw; `edge_counts` of
+    `cimkit.steps.align` belong to the `squares`.
     """
 
     buildings: Buildings
@@ -195,6 +197,8 @@ class BlockResult(NamedTuple):
     issues: list[Issue]
     line_sizes: list[int]
     n_repeated: int
+    squares: IntArray
+    edge_counts: IntArray
 
 
 def make_block(task: BlockTask) -> Part:
@@ -213,6 +217,7 @@ def make_block(task: BlockTask) -> Part:
 
 def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockResult:
     cloud, building_of_point, n_repeated, rules = None, None, 0, task.rules
+    counts: dict[tuple[int, int], IntArray] = {}
     if task.points is not None:
         files = [(file.path, file.number) for file in task.points]
         cloud, source = load_points(files, task.footprints.crs)
@@ -233,6 +238,10 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
             building_of_point = building_of_point[kept]
             if task.classes.maybe_roof:
                 rules = dataclasses.replace(rules, roof_classes=(task.classes.roof,))
+        is_roof = cloud.has_class(rules.roof_classes or ())
+        counts = edge_counts(
+            task.footprints, np.flatnonzero(task.own), cloud.x[is_roof], cloud.y[is_roof]
+        )
     buildings, models, issues = reconstruct(
         task.footprints.take(task.own),
         cloud,
@@ -248,7 +257,16 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
     save_models(f"{part}/{MODELS}", models.best())
     lines = cityjson_features(buildings, models, task.base, quality)
     sizes = save_lines(f"{part}/{LINES}", lines)
-    return BlockResult(buildings, quality, neighbours, issues, sizes, n_repeated)
+    return BlockResult(
+        buildings,
+        quality,
+        neighbours,
+        issues,
+        sizes,
+        n_repeated,
+        np.array(list(counts), dtype=np.int64).reshape(-1, 2),
+        np.array(list(counts.values()), dtype=np.int64).reshape(-1, DIRECTIONS, DISTANCES),
+    )
 
 
 def _measure(

@@ -79,9 +79,15 @@ def fits_by_windows(z: Any, tolerance: float) -> Any:
 def neighbourhoods_by_pairs(
     x: Any, y: Any, z: Any, flags: Any, wanted: Any, radius: float
 ) -> Any:
-    """All distances, and the eigenvalues of LAPACK."""
+    """All distances to the first point of each cube of 0.25 m, and the vectors of LAPACK."""
     xyz = np.round(np.column_stack([x, y, z]) * 1000)
-    gap = xyz[wanted][:, None] - xyz[None]
+    at = xyz[wanted]
+    kept: dict[tuple[float, ...], int] = {}
+    for row in np.lexsort((*flags.T[::-1], *xyz.T[::-1])).tolist():
+        kept.setdefault(tuple((xyz[row] // 250).tolist()), row)
+    rows = list(kept.values())
+    xyz, flags = xyz[rows], flags[rows]
+    gap = at[:, None] - xyz[None]
     beside = (gap[:, :, :2] ** 2).sum(2) <= (radius * 1000) ** 2
     near = (gap**2).sum(2) <= (radius * 1000) ** 2
     shape = np.array([_shape(xyz[row]) for row in near])

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 
 from cimkit.kernels._jit import kernel
+from cimkit.kernels.cell_neighbours import compare_neighbours, count_around
 from cimkit.kernels.footprint_distance import depth_in_footprint, distance_to_footprint
 from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
@@ -23,7 +24,6 @@ from cimkit.kernels.orientation import orientation
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
 from cimkit.kernels.progressive_morphology import (
-    compare_neighbours,
     find_objects,
     find_pits,
     lowest_cells,
@@ -42,6 +42,7 @@ from tests.ground_oracles import (
     objects_by_windows,
     open_by_windows,
     pits_by_windows,
+    windows,
 )
 from tests.quality_oracles import (
     cover,
@@ -354,6 +355,12 @@ ORACLES: dict[str, Oracle] = {
         lambda z, _: objects_by_windows(z, 0.5, 5.0, 0.25),
         _surface,
         find_objects,
+    ),
+    "count_around": Oracle(
+        lambda z, radius: count_around(z > 4, radius),
+        lambda z, radius: windows(np.pad(z > 4, radius), radius).sum((2, 3), dtype=np.int16),
+        _surface,
+        count_around,
     ),
     "compare_neighbours": Oracle(
         lambda z, *_: compare_neighbours(z, 0.3, 2.0)[0],

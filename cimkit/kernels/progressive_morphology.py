@@ -12,6 +12,9 @@ are found first: few cells near them are as low.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +30,9 @@ NO_HEIGHT = np.iinfo(np.int32).max
 STRIP = 16
 """Columns walked down together: one line of the cache holds 16 heights."""
 
+BAND = 512
+"""Rows worked on at once: 12 MB of heights for each surface in a grid of 32 M cells."""
+
 PIT_WINDOW, PIT_DEPTH = 2, 0.5
 """Cells to each side, metres: what is deeper than this between its neighbours is looked at. A
 ditch of 5 cells or a cellar stair is too, and passes if it has company."""
@@ -34,9 +40,6 @@ ditch of 5 cells or a cellar stair is too, and passes if it has company."""
 PIT_COMPANY, PIT_RADIUS = 0.01, 10
 """Share of the cells within 10 cells that are as low, give or take `PIT_DEPTH`. A ditch one
 cell wide has 0.05; a forest floor seen by one pulse in twenty too; four stray cells 0.007."""
-
-STEEPEST = 1.0
-"""Slope of the ground; what is steeper between two cells is a wall."""
 
 
 @kernel
@@ -77,15 +80,18 @@ def slide(values: Heights, radius: int, pad: int, lowest: bool) -> Heights:
     ahead = np.empty((m, STRIP), dtype=np.float32)
     back = np.empty((m, STRIP), dtype=np.float32)
     sign = np.float32(1.0 if lowest else -1.0)
+    empty = np.float32(np.inf)
     for first in range(0, columns, STRIP):
         width = min(STRIP, columns - first)
-        for i in range(m):  # from the first row of each block of `size` to this one
+        for i in range(m):
+            inside = pad <= i < pad + n
             for k in range(width):
-                value = np.float32(np.inf)
-                if pad <= i < pad + n:
-                    value = sign * values[i - pad, first + k]
-                back[i, k] = value
-                ahead[i, k] = value if i % size == 0 else min(value, ahead[i - 1, k])
+                value = sign * values[i - pad, first + k] if inside else empty
+                ahead[i, k] = back[i, k] = value
+        for i in range(1, m):  # from the first row of each block of `size` to this one
+            if i % size:
+                for k in range(width):
+                    ahead[i, k] = min(ahead[i, k], ahead[i - 1, k])
         for i in range(m - 2, -1, -1):  # from this row to the last of its block
             if (i + 1) % size:
                 for k in range(width):
@@ -112,56 +118,6 @@ def lonely(z: Heights, suspect: BoolArray, radius: int, tolerance: float, share:
                         if abs(z[i, j] - z[row, column]) <= tolerance:
                             company += 1
             suspect[row, column] = company - 1 < share * (known - 1)
-
-
-@kernel
-def lift_to_middle(low: Heights, z: Heights) -> Heights:
-    """Heights of the middle of cells, from their lowest points and the surface `z` around.
-
-    On a slope the lowest point lies half a cell from the middle.
-    """
-    rows, columns = low.shape
-    out = low.copy()
-    for row in range(rows):
-        south, north = max(row - 1, 0), min(row + 1, rows - 1)
-        for column in range(columns):
-            west, east = max(column - 1, 0), min(column + 1, columns - 1)
-            along = abs(z[row, east] - z[row, west]) / max(east - west, 1)
-            across = abs(z[north, column] - z[south, column]) / max(north - south, 1)
-            out[row, column] += 0.5 * (min(along, STEEPEST) + min(across, STEEPEST))
-    return out
-
-
-@kernel
-def compare_neighbours(
-    z: Heights, tolerance: float, jump: float
-) -> tuple[NDArray[np.int8], int]:
-    """Whether each known cell fits to those around it, and how many steep steps there are.
-
-    A cell fits (2) within `tolerance` of the mean of the known cells of the 5 by 5 around it,
-    or does not (1); with fewer than three of them it is not judged (0). A step is a jump
-    between two known cells in a row or column with one between them.
-    """
-    rows, columns = z.shape
-    fits, steps = np.zeros(z.shape, np.int8), 0
-    for row in range(rows):
-        for column in range(columns):
-            here = z[row, column]
-            if np.isnan(here):
-                continue
-            total, known = 0.0, 0
-            for i in range(max(row - 2, 0), min(row + 3, rows)):
-                for j in range(max(column - 2, 0), min(column + 3, columns)):
-                    if not np.isnan(z[i, j]):
-                        total += z[i, j] - here
-                        known += 1
-            if known > 3:
-                fits[row, column] = 2 if abs(total / (known - 1)) <= tolerance else 1
-            if row + 2 < rows and abs(z[row + 2, column] - here) > jump:
-                steps += 1
-            if column + 2 < columns and abs(z[row, column + 2] - here) > jump:
-                steps += 1
-    return fits, steps
 
 
 def open_surface(z: Heights, radius: int) -> Heights:
@@ -196,8 +152,11 @@ def find_pits(z: Heights) -> BoolArray:
     >>> np.argwhere(find_pits(z)).tolist()
     [[10, 10]]
     """
-    closed = open_surface(np.where(np.isnan(z), np.float32(np.inf), -z), PIT_WINDOW)
-    pits = np.asarray(-closed - z > PIT_DEPTH)
+    pits = np.zeros(z.shape, dtype=np.bool_)
+    for outer, inner, rows in _bands(len(z), 2 * PIT_WINDOW):
+        part = z[outer]
+        closed = open_surface(np.where(np.isnan(part), np.float32(np.inf), -part), PIT_WINDOW)
+        pits[rows] = (-closed - part > PIT_DEPTH)[inner]
     lonely(z, pits, PIT_RADIUS, PIT_DEPTH, PIT_COMPANY)
     return pits
 
@@ -227,12 +186,26 @@ def find_objects(
     [10, 11, 12, 13, 14]
     """
     found = np.zeros(z.shape, dtype=np.bool_)
-    before, radius = 0, 1
-    while True:
-        opened = open_surface(z, radius)
-        rise = min(step + slope * 2 * (radius - before) * cell, step_max)
-        found |= z - opened > rise
-        if (2 * radius + 1) * cell > window:
-            return found
-        z, before = opened, radius
-        radius += max(1, radius // 5)
+    radii = [0, 1]
+    while (2 * radii[-1] + 1) * cell <= window:
+        radii.append(radii[-1] + max(1, radii[-1] // 5))
+    for outer, inner, rows in _bands(len(z), 2 * radii[-1]):
+        part = last = z[outer]
+        for before, radius in itertools.pairwise(radii):
+            opened = open_surface(part, radius)  # as that of the last one, but sees less far
+            rise = min(step + slope * 2 * (radius - before) * cell, step_max)
+            found[rows] |= (last - opened > rise)[inner]
+            last = opened
+    return found
+
+
+def _bands(n: int, halo: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Bands of rows, for memory: with what they depend on, their part of that, themselves."""
+    height = max(BAND, 2 * halo)
+    for first in range(0, n, height):
+        last, start = min(first + height, n), max(first - halo, 0)
+        yield (
+            slice(start, min(last + halo, n)),
+            slice(first - start, last - start),
+            slice(first, last),
+        )

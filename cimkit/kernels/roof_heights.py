@@ -47,6 +47,12 @@ MERGE_MOST = 0.006
 CUT_SHARE, CUT_CHORD = 0.4, 0.02
 """A corner cut takes at most this share of an edge, and its new edge has this length if it can."""
 
+CUT_LEAST = 0.005
+"""Metres: a corner cut whose new edge is shorter is made only where there is no other."""
+
+OUTSIDE_COST, TINY_COST = 10.0, 100.0
+"""In radians, against the width of a gap: sectors outside the footprint, and tiny cuts."""
+
 WIDE_ANGLE = 2.6
 """Radians: a sector wider than this is halved before its corner is cut."""
 
@@ -280,9 +286,21 @@ def _is_low(cx: CellComplex, roof: Roof, h: int, level: int) -> bool:
     return region_at(cx, roof.region, h) < 0 or roof.level[h] < level
 
 
+@helper
+def _reach(cx: CellComplex, h: int) -> float:
+    """Farthest that a corner cut goes along an edge."""
+    u, v = cx.origin[h], cx.origin[h ^ 1]
+    return CUT_SHARE * float(np.hypot(cx.xy[u, 0] - cx.xy[v, 0], cx.xy[u, 1] - cx.xy[v, 1]))
+
+
 @kernel
-def _smallest_gap(cx: CellComplex, roof: Roof, v: int, level: int) -> int:
-    """First half-edge of the low run to fill: the narrowest, rather not outside."""
+def _smallest_gap(
+    cx: CellComplex, roof: Roof, v: int, level: int, above: float
+) -> tuple[int, float]:
+    """First half-edge of the low run to fill, and its cost, which is more than `above`.
+
+    The narrowest run is the cheapest; rather not outside, and not where the cut would be tiny.
+    """
     best, found = np.inf, -1
     start = cx.leaving[v]
     h = start
@@ -292,15 +310,19 @@ def _smallest_gap(cx: CellComplex, roof: Roof, v: int, level: int) -> int:
             cost = 0.0
             k = h
             while _is_low(cx, roof, k, level):
-                cost += _sector_angle(cx, k)
+                ahead = cx.previous[k] ^ 1
+                angle = _sector_angle(cx, k)
+                cost += angle
                 if region_at(cx, roof.region, k) < 0:
-                    cost += 10.0
-                k = cx.previous[k] ^ 1
-            if cost < best:
+                    cost += OUTSIDE_COST
+                if angle * min(_reach(cx, k), _reach(cx, ahead)) < CUT_LEAST:
+                    cost += TINY_COST
+                k = ahead
+            if above < cost < best:
                 best, found = cost, h
         h = cx.previous[h] ^ 1
         if h == start:
-            return int(found)
+            return int(found), best
 
 
 @kernel
@@ -334,9 +356,9 @@ def _halve_wide_sectors(cx: CellComplex, roof: Roof, h: int, level: int) -> bool
 
 
 @kernel
-def _cut_gap(cx: CellComplex, roof: Roof, v: int, level: int, cut: float) -> bool:
-    """Fill the smallest low gap at a vertex with triangles of the high region beside it."""
-    h = _smallest_gap(cx, roof, v, level)
+def _cut_gap(cx: CellComplex, roof: Roof, h: int, level: int, cut: float) -> bool:
+    """Fill the low gap that starts at a half-edge with triangles of the high region beside it."""
+    v = cx.origin[h]
     if not _halve_wide_sectors(cx, roof, h, level):
         return False
     before = cx.following[h ^ 1]
@@ -395,7 +417,10 @@ def cut_corners(
         level = 0
         while level < roof.levels[v]:
             if _high_arcs(cx, roof, v, level) > 1:
-                if not _cut_gap(cx, roof, v, level, cut):
+                h, cost = _smallest_gap(cx, roof, v, level, -1.0)
+                while h >= 0 and not _cut_gap(cx, roof, h, level, cut):
+                    h, cost = _smallest_gap(cx, roof, v, level, cost)
+                if h < 0:
                     return -1
                 n_cuts += 1
                 for u in range(cx.size[0]):  # new half-edges leave old vertices too

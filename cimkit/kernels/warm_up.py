@@ -7,6 +7,7 @@ import os
 import numpy as np
 import shapely
 
+from cimkit.kernels.cell_neighbours import compare_neighbours, count_around, lift_to_middle
 from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import build_grid
@@ -17,10 +18,8 @@ from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
 from cimkit.kernels.progressive_morphology import (
     NO_HEIGHT,
-    compare_neighbours,
     find_objects,
     find_pits,
-    lift_to_middle,
     lowest_cells,
 )
 from cimkit.kernels.ring_triangles import triangulate_rings
@@ -62,6 +61,7 @@ def warm_up(_: object = None) -> None:
     low = np.zeros((9, 9), dtype=np.float32)
     find_pits(low)
     find_objects(low, 1.0, 3.0, 0.3, 0.3, 2.0)
+    count_around(low > 1, 2)
     compare_neighbours(lift_to_middle(low, low), 0.1, 2.0)
     describe_neighbourhoods(x, y, z, x[:, None] > [1, 2], owner, 1.0)
     _warm_up_quality(x, y, z, owner, one)

@@ -114,6 +114,7 @@ def read_octree(header: LasHeader) -> Octree:
     slack = 2 * np.array(header.scale)
     unit = np.array(header.unit)
     low, high = (np.array(middle) - half) * unit, (np.array(middle) + half) * unit
+    low, high = low + header.moved, high + header.moved
     if not (np.isfinite([*middle, half]).all() and half > 0):
         _refuse(header, "its octree has no size")
     if (low - slack > header.low).any() or (high + slack < header.high).any():

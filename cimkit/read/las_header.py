@@ -60,6 +60,8 @@ class LasHeader(NamedTuple):
         Metres of one unit of the file along x, y, z, which the other fields are multiplied by.
     n_missing : int
         Points that a LAS file cut short has lost; `n_points` are those that it still holds.
+    moved : tuple of float
+        Metres that the other fields were moved by.
     """
 
     path: Path
@@ -76,11 +78,36 @@ class LasHeader(NamedTuple):
     n_chunks: int = 0
     unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
     n_missing: int = 0
+    moved: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """(xmin, ymin, xmax, ymax)."""
         return *self.low[:2], *self.high[:2]
+
+
+def move_cloud(header: LasHeader, east: float, north: float) -> LasHeader:
+    """Header whose points are read as if they lay elsewhere; without rounding them.
+
+    Examples
+    --------
+    >>> unit, box = (0.01,) * 3, ((0.0,) * 3, (9.0,) * 3)
+    >>> header = LasHeader(Path("a"), "1.2", 1, 1, unit, (0.0,) * 3, *box, True, 9)
+    >>> move_cloud(header, 0.5, 0.0).bounds
+    (0.5, 0.0, 9.5, 9.0)
+    """
+    if not (east or north):
+        return header
+
+    def moved(values: tuple[float, float, float]) -> tuple[float, float, float]:
+        return values[0] + east, values[1] + north, values[2]
+
+    return header._replace(
+        offset=moved(header.offset),
+        low=moved(header.low),
+        high=moved(header.high),
+        moved=moved(header.moved),
+    )
 
 
 def probe_las(path: str | Path, *, keep_short: bool = False) -> LasHeader:

@@ -11,12 +11,17 @@ from cimkit.steps.vegetation import look_around
 from cimkit.tables import PointCloud, Terrain
 from cimkit.tables._columns import BoolArray, ByteArray, IntArray
 from cimkit.tables.pointcloud import BUILDING
+from cimkit.tables.terrain import DOUBTFUL
 
 ROOF_HEIGHT_MIN = 2.0
 """Metres above the ground. Lower points of a building are of its walls, of cars and hedges."""
 
 ROOF_POINTS_MIN = 3
-"""A building left with fewer keeps all its points: a low shed, a mast, all below a tree."""
+"""A building left with fewer keeps all its points: a mast, or all below a tree."""
+
+HIGH_SHARE = 0.5
+"""A building with less of its points so high is low itself, or what seems to be ground is roof:
+its points count at any height."""
 
 
 class Classes(NamedTuple):
@@ -87,6 +92,9 @@ def classify_points(
     if terrain is not None:
         rows = np.flatnonzero(may_hold_ground & cloud.has_class(classes.maybe_ground))
         is_ground[rows] = near_ground(cloud.take(rows), terrain)
+        # Where the ground is doubtful, it may be of roofs: then these would be lost.
+        mine = np.flatnonzero(is_ground & (building_of_point >= 0))
+        is_ground[mine] = terrain.found_at(cloud.x[mine], cloud.y[mine]) != DOUBTFUL
     classification = np.where(is_ground, classes.ground, cloud.classification)
     counts = is_ground | cloud.has_class(classes.stated)
     standing = np.flatnonzero(~counts & cloud.has_class(classes.maybe_roof))
@@ -97,15 +105,18 @@ def classify_points(
 
 
 def _is_roof(cloud: PointCloud, owner: IntArray, terrain: Terrain | None) -> BoolArray:
-    """Points of a building, high, of no plant and no wall; all, where few are left."""
+    """Points of a building, high, of no plant and no wall; more, where few are left."""
     mine = np.flatnonzero(owner >= 0)
     around = look_around(cloud, mine)
     good = ~(around.is_plant | around.is_wall)
+    high = good
     if terrain is not None:
         above = cloud.z[mine] - terrain.sample(cloud.x[mine], cloud.y[mine])
-        good &= ~(above < ROOF_HEIGHT_MIN)  # without terrain there, it is not known
-    n_buildings = int(owner.max(initial=-1)) + 1
-    left = np.bincount(owner[mine[good]], minlength=n_buildings)
+        high = good & ~(above < ROOF_HEIGHT_MIN)  # without terrain there, it is not known
+    n = int(owner.max(initial=-1)) + 1
+    n_good, n_high = (np.bincount(owner[mine[kind]], minlength=n) for kind in (good, high))
+    is_low = n_high < np.maximum(HIGH_SHARE * n_good, ROOF_POINTS_MIN)
+    chosen = np.where(is_low[owner[mine]], good, high)
     is_roof = np.zeros(len(cloud), dtype=np.bool_)
-    is_roof[mine] = good | (left < ROOF_POINTS_MIN)[owner[mine]]
+    is_roof[mine] = chosen | (n_good < ROOF_POINTS_MIN)[owner[mine]]
     return is_roof

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.limits import TERRAIN_CELLS_MAX
+from cimkit.steps.ground_doubt import FoundGround, filter_issues
 from cimkit.steps.ground_filter import (
     Bounds,
-    FoundGround,
     add_lowest,
     covered_cells,
     empty_lowest,
-    filter_issues,
     find_ground,
     near_ground,
 )

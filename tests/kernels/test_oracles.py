@@ -21,7 +21,13 @@ from tests.solid_oracles import SOLID_ORACLES
 INNER = (
     *("sum_cells", "halve", "fill_holes", "orientation", "lowest_cells", "open_surface"),
     *("roof_residuals", "cover_roofs", "shared_outline"),
-    *("find_pits", "find_objects", "compare_neighbours", "describe_neighbourhoods"),
+    *(
+        "find_pits",
+        "find_objects",
+        "count_around",
+        "compare_neighbours",
+        "describe_neighbourhoods",
+    ),
     *SOLID_ORACLES,
 )
 CHECKED = [name for name in ORACLES if name not in INNER]

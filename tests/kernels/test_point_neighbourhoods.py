@@ -41,7 +41,7 @@ def test_a_plane_is_smooth_however_it_lies():
     rng = np.random.default_rng(3)
     x, y = rng.uniform(0, 4, (2, 500))
     for z in (0 * x, 2 * x - y, 30 * x):
-        *_, rough, steep = describe_neighbourhoods(x, y, z, x[:, None] > 9, np.arange(500), 3.0)
+        *_, rough, steep = describe_neighbourhoods(x, y, z, x[:, None] > 9, np.arange(40), 3.0)
         assert rough.max() < 0.001
         east, north = np.linalg.lstsq(np.column_stack([x, y]), z, rcond=None)[0]
         slope = np.hypot(east, north)

@@ -157,3 +157,26 @@ def test_real_roofs_are_kept_and_real_trees_found(real_data, name, lost, plants)
     high = standing.z - terrain.sample(standing.x, standing.y) > 2
     assert found[standing.classification == 6].mean() < lost
     assert found[(standing.classification == 1) & high].mean() > plants
+
+
+def test_where_ground_is_doubtful_points_on_footprints_are_not_of_it():
+    x = np.linspace(12, 28, 60)
+    cloud = PointCloud(np.append(x, x), [15.0] * 60 + [25.0] * 60, np.full(120, 0.1), [1] * 120)
+    doubted = Terrain(
+        FLAT.z, FLAT.measured, 0.0, 0.0, 1.0, found=np.full((40, 40), 2, dtype=np.uint8)
+    )
+    found, _ = classified(cloud, terrain=doubted)
+    assert (found[:60] == 6).all()
+    assert (found[60:] == 2).all()
+    found, _ = classified(cloud)
+    assert (found == 2).all()
+
+
+@pytest.mark.parametrize(("n_low", "kept"), [(20, False), (70, True)])
+def test_low_points_count_only_where_most_are_low(n_low, kept):
+    x = np.linspace(11, 29, 100)
+    z = np.where(np.arange(100) < n_low, 1.2, 5.0)
+    cloud = PointCloud(x, 15 + 2 * np.sin(9 * x), z, np.ones(100))
+    found, _ = classified(cloud)
+    assert (found[n_low:] == 6).mean() > 0.9
+    assert ((found[:n_low] == 6).mean() > 0.9) == kept
