@@ -14,8 +14,8 @@ from cimkit.blocks import Block
 from cimkit.inputs import Inputs, input_files
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
-from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.align import add_counts, shift_issues
+from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
 from cimkit.steps.party_walls import join_neighbours, share_walls
 from cimkit.steps.reconstruct.heights import find_roof_classes
