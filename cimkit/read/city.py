@@ -25,6 +25,7 @@ from cimkit.tables import (
     Quality,
     Terrain,
 )
+from cimkit.tables.quality import TEXTS
 
 CITY_FORMAT = "cimkit city 1"
 """What the manifest of a city folder says it is."""
@@ -92,9 +93,7 @@ class City:
     @cached_property
     def quality(self) -> Quality:
         """Quality and measures of the models, in the order of the buildings."""
-        frame = self._layer("buildings")
-        text = frame.select_dtypes("object").columns
-        return Quality.from_pandas(frame.assign(**frame[text].fillna("")))
+        return Quality.from_pandas(self._layer("buildings").fillna(dict.fromkeys(TEXTS, "")))
 
     @cached_property
     def addresses(self) -> Addresses:

@@ -46,7 +46,9 @@ FAILURES = (
 LATE = ("area_wall", "area_party_wall", "area_overlap", "passes", "fails")
 """Columns that need the whole city: a building's neighbours may be of another block."""
 
-_TEXTS = ("roof_type", "validity_lod12", "validity_lod13", "validity_lod22", "fails")
+TEXTS = ("roof_type", "validity_lod12", "validity_lod13", "validity_lod22", "fails")
+"""Columns of text."""
+
 _FLAGS = ("is_glass_roof", "passes")
 
 
@@ -133,7 +135,7 @@ class Quality:
         n = len(self.building_id)
         for name in (field.name for field in fields(self)):
             values = getattr(self, name)
-            if name in _TEXTS:
+            if name in TEXTS:
                 put(self, name, texts(name, values, n))
             elif name in _FLAGS:
                 put(self, name, _flags(name, values, n))
