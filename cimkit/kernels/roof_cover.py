@@ -166,6 +166,11 @@ def _nearest(
             clear = (ring - 1) * cell + margin
             if least <= clear * clear:
                 break
+            if 4 * ring * ring > len(px):  # more empty cells than points: no use of the cells
+                for k in range(len(px)):
+                    dx, dy = px[k] - x, py[k] - y
+                    least = min(least, dx * dx + dy * dy)
+                break
         for row in range(max(j - ring, 0), min(j + ring, rows - 1) + 1):
             step = 1 if abs(row - j) == ring or ring == 0 else 2 * ring
             for column in range(i - ring, i + ring + 1, step):
