@@ -15,10 +15,11 @@ import numpy as np
 
 from cimkit.blocks import common, inside, repeated_points
 from cimkit.check.solids import solid_errors
+from cimkit.kernels.edge_profiles import DIRECTIONS, DISTANCES
 from cimkit.kernels.grouping import group_rows
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
-from cimkit.steps.align import DIRECTIONS, DISTANCES, edge_counts
+from cimkit.steps.align import edge_counts
 from cimkit.steps.classify import Classes, classify_points
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import kernel
-from cimkit.kernels.cell_complex import CellComplex, rounded, units
+from cimkit.kernels.cell_complex import CellComplex, rounded
 from cimkit.kernels.roof_faces import (
     FaceList,
     add_ground_face,

@@ -142,7 +142,6 @@ def find_shift(counts: IntArray) -> Shift | None:
     contrast = _contrast(counts)
     steps = np.arange(-round(SHIFT_MAX / BIN), round(SHIFT_MAX / BIN) + 1)
     eaves = np.arange(-3, 9)
-    best, found = -np.inf, (0, 0, 0)
     total = np.zeros((len(eaves), len(steps), len(steps)))
     for d in np.flatnonzero(counts.any(axis=1)):
         away = nx[d] * steps[:, None] + ny[d] * steps[None, :]
@@ -150,14 +149,12 @@ def find_shift(counts: IntArray) -> Shift | None:
         low = np.clip(np.floor(place).astype(np.int64), 0, DISTANCES - 1)
         part = np.clip(place - low, 0.0, 1.0)
         total += (1.0 - part) * contrast[d, low] + part * contrast[d, low + 1]
-    found = np.unravel_index(np.argmax(total), total.shape)
-    best = total[found]
+    e, i, j = (int(place) for place in np.unravel_index(np.argmax(total), total.shape))
+    best = total[e, i, j]
     inner = np.abs(contrast).max(axis=1).sum()
-    if best < CONTRAST_MIN * max(inner, 1.0) or not 0 < found[1] < len(steps) - 1:
+    last = len(steps) - 1
+    if best < CONTRAST_MIN * max(inner, 1.0) or not (0 < i < last and 0 < j < last):
         return None
-    if not 0 < found[2] < len(steps) - 1:
-        return None
-    e, i, j = found
     dx = steps[i] + _peak(total[e, i - 1, j], best, total[e, i + 1, j])
     dy = steps[j] + _peak(total[e, i, j - 1], best, total[e, i, j + 1])
     return Shift(float(dx * BIN), float(dy * BIN), float(best / inner), int(counts.sum()))

@@ -275,13 +275,15 @@ def _guess_ground(
     That is, unless a measured roof would be less than `least` above it: then, and without a
     terrain, below the lowest point of the building, NaN without points. At least one storey
     below the roof, for a cloud of roofs alone would give flat boxes; or as far below it as the
-    attributes say.
+    attributes say. Always below the lowest points: a guess must not cut off measured roofs.
     """
     enough = roof.n_seen >= ROOF_POINTS_MIN
     buried = enough & (roof.level - nearest < least)
     is_nearest = np.isfinite(nearest) & ~buried
     storey = np.where(source == "points", rules.storey_height, height)
-    lowest = np.fmin(roof.quantiles[:, 0], roof.level - storey)
+    below = roof.quantiles[:, 0] - HEIGHT_MIN
+    lowest = np.fmin(below, roof.level - storey)
+    nearest = np.where(enough, np.fmin(nearest, below), nearest)
     return np.where(is_nearest, nearest, np.where(enough, lowest, np.nan)), is_nearest
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.kernels.roof_labels import LabelRules
 from cimkit.kernels.roof_lines import LineRules, find_roof_lines
 from cimkit.kernels.roof_model import EPS, label_roof
-from cimkit.kernels.roof_labels import LabelRules
 from cimkit.steps.reconstruct.planes import RoofPlanes, find_planes
 from cimkit.tables._columns import FloatArray, IntArray
 

@@ -38,7 +38,8 @@ class RoofPlanes(NamedTuple):
     @property
     def slope_deg(self) -> FloatArray:
         """Angle of each plane to the horizontal, degrees."""
-        return np.degrees(np.arctan(np.hypot(self.planes[:, 0], self.planes[:, 1])))
+        slope = np.hypot(self.planes[:, 0], self.planes[:, 1])
+        return np.asarray(np.degrees(np.arctan(slope)))
 
 
 def find_planes(xyz: FloatArray, polygon: shapely.Polygon) -> RoofPlanes:
