@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import kernel
-from cimkit.kernels.cell_complex import CellComplex, rounded, units
+from cimkit.kernels.cell_complex import CellComplex, rounded
+from cimkit.kernels.cell_contraction import absorb_thin_cells, flag_thin_cells
 from cimkit.kernels.roof_faces import (
     FaceList,
     add_ground_face,
@@ -53,6 +54,9 @@ ROOF_LEAST = 0.05
 CORNER_CUT = 0.12
 """Metres: usual size of the corners that are cut where roofs would touch in an edge."""
 
+
+THIN = 0.01
+"""Metres: cells thinner than this take the label of a neighbour."""
 
 SLIVER_PUSH = 2.5e-4
 """Metres beyond the line of its neighbours. Twice that changes the order of heights."""
@@ -277,6 +281,8 @@ def make_solid(
     parts = number_regions(work, roof.label, roof.region, False)
     if parts != 1:
         return _failed(SOLID_EMPTY if parts == 0 else SOLID_APART)
+    if flag_thin_cells(work, THIN) > 0:
+        absorb_thin_cells(work, roof.label)
     n_regions = number_regions(work, roof.label, roof.region, True)
     slivers = np.empty((16, 3), np.int64)
     for attempt in range(SLIVER_ROUNDS):
