@@ -381,9 +381,7 @@ def _stays_simple(cx: CellComplex, h: int, x: float, y: float) -> bool:
 
 
 @helper
-def angle_holds(
-    xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
-) -> bool:
+def angle_holds(xx: float, xy: float, yx: float, yy: float, tx: float, ty: float) -> bool:
     """Whether direction t lies in the sector from direction x counter-clockwise to y."""
     if xx * yy - xy * yx > 0.0:
         return bool(xx * ty - xy * tx >= 0.0 and tx * yy - ty * yx > 0.0)
@@ -434,7 +432,9 @@ def sees(
             and distance_to_segment(cx.xy[a, 0], cx.xy[a, 1], px, py, qx, qy) < clearance
         ):
             return False
-        is_end = is_end or h == hp or h == hq or (p_at and ahead == hp) or (q_at and ahead == hq)
+        is_end = (
+            is_end or h == hp or h == hq or (p_at and ahead == hp) or (q_at and ahead == hq)
+        )
         if not is_end and segments_meet(ax, ay, bx, by, ipx, ipy, iqx, iqy):
             return False
         ax, ay, a, h = bx, by, b, ahead
@@ -583,9 +583,7 @@ def _clip(
 
 
 @helper
-def _touches(
-    da: float, db: float, ta: float, tb: float, length: float, eps: float
-) -> bool:
+def _touches(da: float, db: float, ta: float, tb: float, length: float, eps: float) -> bool:
     """Whether an edge comes near a segment, from distances to its line and places along it."""
     if (da > eps and db > eps) or (da < -eps and db < -eps):
         return False
@@ -653,11 +651,7 @@ def insert_segment(
             db = dx * (cx.xy[b, 1] - y0) - dy * (cx.xy[b, 0] - x0)
             tb = dx * (cx.xy[b, 0] - x0) + dy * (cx.xy[b, 1] - y0)
             other = cx.cell[h ^ 1]
-            if (
-                other >= 0
-                and cx.mark[other] != stamp
-                and _touches(da, db, ta, tb, length, eps)
-            ):
+            if other >= 0 and cx.mark[other] != stamp and _touches(da, db, ta, tb, length, eps):
                 cx.mark[other] = stamp
                 cx.stack[n] = other
                 n += 1

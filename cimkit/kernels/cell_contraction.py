@@ -17,7 +17,13 @@ from __future__ import annotations
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import CellComplex, distance_to_segment, segments_meet, turn, units
+from cimkit.kernels.cell_complex import (
+    CellComplex,
+    distance_to_segment,
+    segments_meet,
+    turn,
+    units,
+)
 from cimkit.kernels.cell_outline import cell_area
 from cimkit.tables._columns import IntArray
 

@@ -117,7 +117,9 @@ def exit_of_ray(
 
 
 @kernel
-def _leads(cx: CellComplex, c: int, px: float, py: float, hu: int, h: int, clearance: float) -> bool:
+def _leads(
+    cx: CellComplex, c: int, px: float, py: float, hu: int, h: int, clearance: float
+) -> bool:
     """Whether a vertex can be reached from the start of a ray, by an edge or by sight."""
     if hu >= 0 and (cx.following[hu] == h or cx.following[h] == hu):
         return True
@@ -361,7 +363,11 @@ def start_complex(cx: CellComplex, ring_xy: FloatArray, ring_offsets: IntArray) 
             dx = 1.0
         # The lower end first: then the direction of the ring does not matter.
         for k in (0, 1):
-            at = i if (k == 0) == ((ring_xy[i, 0], ring_xy[i, 1]) < (ring_xy[j, 0], ring_xy[j, 1])) else j
+            at = (
+                i
+                if (k == 0) == ((ring_xy[i, 0], ring_xy[i, 1]) < (ring_xy[j, 0], ring_xy[j, 1]))
+                else j
+            )
             if vertex[at] < 0:
                 x, y = rounded(ring_xy[at, 0]), rounded(ring_xy[at, 1])
                 vertex[at] = add_corner(cx, x, y, dx, dy, i, cx.size[2] - 1)

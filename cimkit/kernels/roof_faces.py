@@ -157,9 +157,7 @@ def _is_turning_point(cx: CellComplex, roof: Roof, v: int) -> bool:
 
 
 @kernel
-def keep_roof_vertices(
-    cx: CellComplex, roof: Roof, floor: BoolArray, keep: BoolArray
-) -> None:
+def keep_roof_vertices(cx: CellComplex, roof: Roof, floor: BoolArray, keep: BoolArray) -> None:
     """Vertices of the borders of regions that faces need."""
     region = roof.region
     degree = np.zeros(cx.size[0], np.int32)
@@ -428,7 +426,10 @@ def add_inner_walls(
             last = next_border(cx, region, last)
         b = cx.origin[last ^ 1]
         left_a, right_a = base[a] + roof.level[h], base[a] + roof.level[cx.following[h ^ 1]]
-        left_b, right_b = base[b] + roof.level[cx.following[last]], base[b] + roof.level[last ^ 1]
+        left_b, right_b = (
+            base[b] + roof.level[cx.following[last]],
+            base[b] + roof.level[last ^ 1],
+        )
         if (left_a > right_a and left_b < right_b) or (left_a < right_a and left_b > right_b):
             faces.size[3] += 1
             continue

@@ -117,9 +117,7 @@ def region_at(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @kernel
-def number_regions(
-    cx: CellComplex, label: IntArray, region: IntArray, by_label: bool
-) -> int:
+def number_regions(cx: CellComplex, label: IntArray, region: IntArray, by_label: bool) -> int:
     """Number the connected cells of the same label (or of the inside); returns how many."""
     n_regions = 0
     for c in range(cx.size[2]):
@@ -200,7 +198,11 @@ def _split_at_crossing(
     a, b = cx.origin[h], cx.origin[g]
     ax, ay, bx, by = cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
     p, q = roof.label[cx.cell[h]], roof.label[cx.cell[g]]
-    u, v, w = planes[p, 0] - planes[q, 0], planes[p, 1] - planes[q, 1], planes[p, 2] - planes[q, 2]
+    u, v, w = (
+        planes[p, 0] - planes[q, 0],
+        planes[p, 1] - planes[q, 1],
+        planes[p, 2] - planes[q, 2],
+    )
     da, db = u * ax + v * ay + w, u * bx + v * by + w
     length = np.hypot(bx - ax, by - ay)
     t = min(1.0, max(0.0, da / (da - db) if da != db else 0.5))

@@ -234,7 +234,14 @@ def _assemble(
         slivers,
     )
     solid = Solid(
-        vertices, ring_vertex, ring_offsets, face_offsets, semantics, plane, status | bits, volume
+        vertices,
+        ring_vertex,
+        ring_offsets,
+        face_offsets,
+        semantics,
+        plane,
+        status | bits,
+        volume,
     )
     return solid, plan, n_slivers
 

@@ -133,9 +133,7 @@ def _edges_conflict(
         r = d if p == c else c
         if turn(u[p], v[p], u[q], v[q], u[r], v[r]) != 0:
             return False
-        return bool(
-            (u[q] - u[p]) * (u[r] - u[p]) + (v[q] - v[p]) * (v[r] - v[p]) > 0
-        )
+        return bool((u[q] - u[p]) * (u[r] - u[p]) + (v[q] - v[p]) * (v[r] - v[p]) > 0)
     return segments_meet(u[a], v[a], u[b], v[b], u[c], v[c], u[d], v[d])
 
 
