@@ -1,13 +1,14 @@
 """Faces of a solid from the regions of a roof and their heights.
 
 Every face is a cycle of vertices (plan vertex, height). Roof faces are the borders of regions,
-inner walls stand on the edges between regions, outer walls on the straight runs of the footprint,
-each as one polygon with the floor below and the line of the roofs above. A wall carries every
-vertex of the vertical lines at its ends, so edges pair exactly, without T-junctions.
+inner walls stand on the edges between regions, outer walls on the straight runs of the
+footprint, each as one polygon with the floor below and the line of the roofs above. A wall
+carries every vertex of the vertical lines at its ends, so edges pair exactly, without
+T-junctions.
 
-A vertex of the plan is left out where only two edges of the borders meet and it lies within 0.3 mm
-of the line of the vertices that are kept (Douglas & Peucker 1973), on the floor independently of
-the roof. Cycles that meet a vertex twice are cut into loops there.
+A vertex of the plan is left out where only two edges of the borders meet and it lies within 0.3
+mm of the line of the vertices that are kept (Douglas & Peucker 1973), on the floor
+independently of the roof. Cycles that meet a vertex twice are cut into loops there.
 
 Time: O(edges of the borders) beside Douglas-Peucker, which is O(n log n) as a rule.
 """
@@ -19,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import CellComplex, distance_to_segment, units
+from cimkit.kernels.cell_sight import distance_to_segment
+from cimkit.kernels.half_edges import CellComplex, units
 from cimkit.kernels.roof_heights import Roof, region_at
 from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
 
