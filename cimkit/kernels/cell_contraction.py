@@ -207,6 +207,22 @@ def _contract_into(cx: CellComplex, h: int) -> bool:
 
 
 @kernel
+def _area_lost(cx: CellComplex, u: int, v: int) -> float:
+    """Area between the outline and what it becomes when one of its vertices moves to the next."""
+    start = cx.leaving[u]
+    h = start
+    while True:
+        w = cx.origin[h ^ 1]
+        if cx.outline[h] and w != v:
+            ax, ay = cx.xy[w, 0] - cx.xy[u, 0], cx.xy[w, 1] - cx.xy[u, 1]
+            bx, by = cx.xy[v, 0] - cx.xy[u, 0], cx.xy[v, 1] - cx.xy[u, 1]
+            return float(abs(ax * by - ay * bx))
+        h = cx.previous[h] ^ 1
+        if h == start:
+            return 0.0
+
+
+@kernel
 def _contract(cx: CellComplex, h: int) -> bool:
     """Contract an edge towards the end that must not move; False where that is not possible."""
     u, v = cx.origin[h], cx.origin[h ^ 1]
@@ -216,10 +232,14 @@ def _contract(cx: CellComplex, h: int) -> bool:
     if kind_u == PINCH or kind_v == PINCH or not _link_holds(cx, h):
         return False
     away = h  # its origin moves
-    if kind_u > kind_v or (
-        kind_u == kind_v and (cx.xy[u, 0], cx.xy[u, 1]) < (cx.xy[v, 0], cx.xy[v, 1])
-    ):
+    if kind_u > kind_v:
         away = h ^ 1
+    elif kind_u == kind_v:
+        cost_u, cost_v = _area_lost(cx, u, v), _area_lost(cx, v, u)
+        if cost_u > cost_v or (
+            cost_u == cost_v and (cx.xy[u, 0], cx.xy[u, 1]) < (cx.xy[v, 0], cx.xy[v, 1])
+        ):
+            away = h ^ 1
     if _contract_into(cx, away):
         return True
     return kind_u == kind_v and _contract_into(cx, away ^ 1)

@@ -173,7 +173,7 @@ def _assemble(
     slivers: IntArray,
 ) -> tuple[Solid, IntArray, int]:
     """Faces and check of a settled roof, the plan vertex of each vertex, and slivers."""
-    region_plane = np.full(n_regions, -1, np.int32)
+    region_plane = np.full(n_regions, -1, np.int64)
     for c in range(work.size[2]):
         if roof.region[c] >= 0:
             region_plane[roof.region[c]] = roof.label[c]
