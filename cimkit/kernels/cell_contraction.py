@@ -208,7 +208,7 @@ def _contract_into(cx: CellComplex, h: int) -> bool:
 
 @kernel
 def _area_lost(cx: CellComplex, u: int, v: int) -> float:
-    """Area between the outline and what it becomes when one of its vertices moves to the next."""
+    """Twice the area that the outline sweeps when one of its vertices moves to the next."""
     start = cx.leaving[u]
     h = start
     while True:

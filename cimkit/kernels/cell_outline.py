@@ -5,8 +5,9 @@ takes an edge that leads the way, else it splits the cell ahead right across. So
 a closed path of edges by construction; a cell is inside where an odd number of paths lies
 between it and the box (Jordan curve; paths walked twice cancel out).
 
-Tolerance: a footprint vertex within 4 mm of an older vertex becomes that vertex, and within 4
-mm of an edge it bends that edge. What the outline lost or won by this is judged by its area.
+Tolerance: a footprint vertex within 1 mm of the line of its neighbours is left out; within 4 mm
+of an older vertex it becomes that vertex, and within 4 mm of an edge it bends that edge. What
+the outline lost or won by this is judged by its area.
 
 Time: O(edges of the cells entered); 17 cells for a usual building.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from cimkit.kernels._jit import kernel
 from cimkit.kernels.cell_complex import find_cell
 from cimkit.kernels.cell_sight import CLEARANCE, crossing_of, is_clear, sees, starts_inside
+from cimkit.kernels.douglas_peucker import thin_out_ring
 from cimkit.kernels.half_edges import (
     COMPLEX_FULL,
     COMPLEX_OK,
@@ -36,6 +38,10 @@ OUTLINE_LOST = 2
 
 OUTLINE_EPS = 0.004
 """Metres. At 1 cm 28 of 3,326 footprints of Delft fall apart, at 4 mm none does."""
+
+OUTLINE_STRAIGHT = 0.001
+"""Metres: vertices of the footprint nearer to the line of their neighbours are left out. Dense
+arcs would else bend one edge again and again."""
 
 BOX_MARGIN = 1.0
 """Metres around the footprint."""
@@ -294,30 +300,48 @@ def inside_area(cx: CellComplex) -> float:
 
 @kernel
 def _order_edges(xy: FloatArray, ring_offsets: IntArray) -> tuple[IntArray, IntArray, float]:
-    """Edges (start vertices) of the rings, longest first, their ends, and the area inside."""
+    """Edges between corners, longest first, by their start, their ends, and the area inside."""
     n = len(xy)
-    end = np.empty(n, np.int64)
-    square = np.empty(n, np.int64)
-    low_x = np.empty(n, np.int64)
-    low_y = np.empty(n, np.int64)
+    keep = np.zeros(n, np.bool_)
+    chain = np.empty(2 * n + 2, np.int64)
     area = 0.0
     for r in range(len(ring_offsets) - 1):
         first, last = ring_offsets[r], ring_offsets[r + 1]
         twice = 0
         x0, y0 = units(xy[first, 0]), units(xy[first, 1])
+        ax, ay = units(xy[last - 1, 0]) - x0, units(xy[last - 1, 1]) - y0
         for i in range(first, last):
-            j = i + 1 if i + 1 < last else first
-            ax, ay = units(xy[i, 0]) - x0, units(xy[i, 1]) - y0
-            bx, by = units(xy[j, 0]) - x0, units(xy[j, 1]) - y0
+            bx, by = units(xy[i, 0]) - x0, units(xy[i, 1]) - y0
             twice += ax * by - ay * bx
-            end[i] = j
-            square[i] = -((bx - ax) ** 2 + (by - ay) ** 2)
-            low_x[i], low_y[i] = ax + bx + 2 * x0, ay + by + 2 * y0
+            ax, ay = bx, by
+            chain[i - first] = i
         area += abs(twice) / 2e8 if r == 0 else -abs(twice) / 2e8
-    order = np.argsort(low_y, kind="mergesort")
-    order = order[np.argsort(low_x[order], kind="mergesort")]
+        thin_out_ring(xy, chain, last - first, OUTLINE_STRAIGHT, keep)
+    m = 0
+    for i in range(n):
+        m += keep[i]
+    start, end = np.empty(m, np.int64), np.empty(n, np.int64)
+    square = np.empty(m, np.int64)
+    sum_x, sum_y = np.empty(m, np.int64), np.empty(m, np.int64)
+    m = 0
+    for r in range(len(ring_offsets) - 1):
+        first, last = ring_offsets[r], ring_offsets[r + 1]
+        j = first
+        while not keep[j]:
+            j += 1
+        for i in range(last - 1, first - 1, -1):
+            if not keep[i]:
+                continue
+            ax, ay, bx, by = units(xy[i, 0]), units(xy[i, 1]), units(xy[j, 0]), units(xy[j, 1])
+            start[m], end[i] = i, j
+            square[m] = -((bx - ax) ** 2 + (by - ay) ** 2)
+            sum_x[m], sum_y[m] = ax + bx, ay + by
+            m += 1
+            j = i
+    order = np.argsort(sum_y, kind="mergesort")
+    order = order[np.argsort(sum_x[order], kind="mergesort")]
     order = order[np.argsort(square[order], kind="mergesort")]
-    return order, end, area
+    return start[order], end, area
 
 
 @kernel

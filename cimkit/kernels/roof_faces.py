@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_sight import distance_to_segment
+from cimkit.kernels.douglas_peucker import thin_out, thin_out_ring
 from cimkit.kernels.half_edges import CellComplex, units
 from cimkit.kernels.roof_heights import Roof, region_at
 from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
@@ -63,58 +63,6 @@ def next_outline(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @kernel
-def _thin_out(cx: CellComplex, chain: IntArray, i: int, j: int, keep: BoolArray) -> None:
-    """Keep the vertices of a chain that stand out from the lines between kept ones."""
-    stack = np.empty((j - i + 2, 2), np.int64)
-    stack[0, 0], stack[0, 1] = i, j
-    n = 1
-    while n > 0:
-        n -= 1
-        first, last = stack[n, 0], stack[n, 1]
-        if last - first < 2:
-            continue
-        a, b = chain[first], chain[last]
-        worst, found = STRAIGHT, -1
-        for k in range(first + 1, last):
-            v = chain[k]
-            d = distance_to_segment(
-                cx.xy[v, 0], cx.xy[v, 1], cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
-            )
-            if d >= worst:
-                worst, found = d, k
-        if found >= 0:
-            keep[chain[found]] = True
-            stack[n, 0], stack[n, 1] = first, found
-            stack[n + 1, 0], stack[n + 1, 1] = found, last
-            n += 2
-
-
-@kernel
-def _thin_out_ring(cx: CellComplex, chain: IntArray, n: int, keep: BoolArray) -> None:
-    """Same for a closed chain, from its lowest vertex and the one farthest from that.
-
-    `chain` has room for n more entries.
-    """
-    low = 0
-    for k in range(1, n):
-        x, y = cx.xy[chain[k], 0], cx.xy[chain[k], 1]
-        if (x, y) < (cx.xy[chain[low], 0], cx.xy[chain[low], 1]):
-            low = k
-    for k in range(low + 1):
-        chain[n + k] = chain[k]
-    a = chain[low]
-    far, worst = low, -1.0
-    for k in range(low + 1, low + n):
-        v = chain[k]
-        d = np.hypot(cx.xy[v, 0] - cx.xy[a, 0], cx.xy[v, 1] - cx.xy[a, 1])
-        if d > worst:
-            worst, far = d, k
-    keep[a] = keep[chain[far]] = True
-    _thin_out(cx, chain, low, far, keep)
-    _thin_out(cx, chain, far, low + n, keep)
-
-
-@kernel
 def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> None:
     """Corners of the outline."""
     chain = np.empty(2 * cx.size[1] + 2, np.int64)
@@ -131,7 +79,7 @@ def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> N
             chain[n] = cx.origin[h]
             n += 1
             h = next_outline(cx, region, h)
-        _thin_out_ring(cx, chain, n, keep)
+        thin_out_ring(cx.xy, chain, n, STRAIGHT, keep)
 
 
 @kernel
@@ -192,9 +140,9 @@ def keep_roof_vertices(cx: CellComplex, roof: Roof, floor: BoolArray, keep: Bool
                 h = next_border(cx, region, h)
             if must[chain[0]]:
                 chain[n] = end
-                _thin_out(cx, chain, 0, n, keep)
+                thin_out(cx.xy, chain, 0, n, STRAIGHT, keep)
             else:
-                _thin_out_ring(cx, chain, n, keep)
+                thin_out_ring(cx.xy, chain, n, STRAIGHT, keep)
 
 
 @helper
