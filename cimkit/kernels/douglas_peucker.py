@@ -2,7 +2,8 @@
 
 Douglas & Peucker 1973, "Algorithms for the reduction of the number of points required to
 represent a digitized line or its caricature". A ring is cut at its lowest vertex and at the one
-farthest from that, so that it does not matter where the ring starts.
+farthest from that, so that it does not matter where the ring
+starts and how it runs.
 
 Tolerance: given by the caller, as a distance from the segment between two kept vertices.
 
@@ -13,9 +14,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cimkit.kernels._jit import kernel
+from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.cell_sight import distance_to_segment
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+
+
+@helper
+def _is_lower(xy: FloatArray, v: int, w: int) -> bool:
+    """Order of vertices by x, then y: breaks ties whatever their numbers."""
+    return bool(xy[v, 0] < xy[w, 0] or (xy[v, 0] == xy[w, 0] and xy[v, 1] < xy[w, 1]))
 
 
 @kernel
@@ -44,11 +51,13 @@ def thin_out(
         n -= 1
         first, last = stack[n, 0], stack[n, 1]
         a, b = chain[first], chain[last]
+        if _is_lower(xy, b, a):  # the same bits in both directions
+            a, b = b, a
         worst, found = tolerance, -1
         for k in range(first + 1, last):
             v = chain[k]
             d = distance_to_segment(xy[v, 0], xy[v, 1], xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1])
-            if d >= worst:
+            if d > worst or (d == worst and (found < 0 or _is_lower(xy, v, chain[found]))):
                 worst, found = d, k
         if found >= 0:
             keep[chain[found]] = True
@@ -64,8 +73,7 @@ def thin_out_ring(
     """Same for a ring of n vertices; `chain` has room for n more entries."""
     low = 0
     for k in range(1, n):
-        v, w = chain[k], chain[low]
-        if xy[v, 0] < xy[w, 0] or (xy[v, 0] == xy[w, 0] and xy[v, 1] < xy[w, 1]):
+        if _is_lower(xy, chain[k], chain[low]):
             low = k
     for k in range(low + 1):
         chain[n + k] = chain[k]
@@ -74,7 +82,7 @@ def thin_out_ring(
     for k in range(low + 1, low + n):
         v = chain[k]
         d = np.hypot(xy[v, 0] - xy[a, 0], xy[v, 1] - xy[a, 1])
-        if d > worst:
+        if d > worst or (d == worst and _is_lower(xy, v, chain[far])):
             worst, far = d, k
     keep[a] = keep[chain[far]] = True
     thin_out(xy, chain, low, far, tolerance, keep)

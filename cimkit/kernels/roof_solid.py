@@ -122,7 +122,7 @@ def prism_volume(
 
 
 @kernel
-def _failed(status: int) -> Solid:
+def no_solid(status: int) -> Solid:
     """Make a solid without faces."""
     return Solid(
         np.empty((0, 3), np.float64),
@@ -284,17 +284,17 @@ def make_solid(
     roof.label[: cx.size[2]] = label[: cx.size[2]]
     parts = number_regions(work, roof.label, roof.region, False)
     if parts != 1:
-        return _failed(SOLID_EMPTY if parts == 0 else SOLID_APART)
+        return no_solid(SOLID_EMPTY if parts == 0 else SOLID_APART)
     if flag_thin_cells(work, THIN) > 0:
         absorb_thin_cells(work, roof.label)
     n_regions = number_regions(work, roof.label, roof.region, True)
     slivers = np.empty((16, 3), np.int64)
     for attempt in range(SLIVER_ROUNDS):
         if not settle_heights(work, roof, planes, corner_cut):
-            return _failed(SOLID_UNSETTLED)
+            return no_solid(SOLID_UNSETTLED)
         solid, plan, n_slivers = _assemble(work, roof, planes, n_regions, z_ground, slivers)
         if n_slivers == 0 or attempt + 1 == SLIVER_ROUNDS:
             return solid
         if not _push_slivers(work, solid.vertices, plan, slivers, n_slivers):
             return solid
-    return _failed(SOLID_UNSETTLED)
+    return no_solid(SOLID_UNSETTLED)
