@@ -1,232 +1,38 @@
-"""Convex cells of a plane as a half-edge complex, cut by segments.
+"""Cut the convex cells of a complex by segments.
 
-A box is cut by segments; a segment splits every cell that it enters right across that cell, and no
-farther. Cells stay convex, each edge lies between exactly two cells, and T-junctions cannot arise
-because a new vertex is put on the edge, not on the cell (the polygonal form of Bauchet & Lafarge
-2020, "Kinetic shape reconstruction", and of the doubly connected edge list of de Berg et al. 2008,
-"Computational Geometry", 2.2). The twin of half-edge h is h ^ 1.
+A box is cut by segments; a segment splits every cell that it enters right across that cell, and
+no farther, so cells stay convex and each edge lies between two cells (the idea of Bauchet &
+Lafarge 2020, "Kinetic shape reconstruction", without the clock).
 
-Tolerance: coordinates are rounded to 0.1 mm when a vertex is made, before any decision rests on
-them, so cells may be off convex by 0.1 mm (by `eps` beside footprint corners). A vertex within
-`eps` of a line lies on it.
+Tolerance: a vertex within `eps` of a line lies on it. Cells may be off convex by 0.1 mm, beside
+footprint corners by 4 mm; a chord that would leave such a cell is not made.
 
-Time: a segment costs the edges of the cells that it touches; the first of them is found by a walk.
+Time: a segment costs the edges of the cells that it touches; the first is found by a walk.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
-
-COMPLEX_OK, COMPLEX_FULL = 0, 1
-"""Whether all vertices found room; where not, start again with a larger complex."""
-
-UNITS = 10_000.0
-"""Coordinates are whole multiples of 1 / UNITS metres."""
-
-CLEARANCE = 3e-4
-"""A new vertex keeps this distance, metres, from the other edges of its cells: several times the
-rounding, so that no cell turns over by it."""
+from cimkit.kernels.cell_sight import (
+    CLEARANCE,
+    crossing_of,
+    distance_to_segment,
+    is_clear,
+    sees,
+)
+from cimkit.kernels.half_edges import (
+    COMPLEX_FULL,
+    COMPLEX_OK,
+    CellComplex,
+    has_room,
+    split_cell,
+    split_edge,
+)
 
 COVER_LENGTH, COVER_SHARE = 0.1, 0.5
 """A segment cuts a cell where it covers this length (metres) or this share of the chord."""
-
-
-class CellComplex(NamedTuple):
-    """Cells, edges and vertices; only the first `size` entries of each array count.
-
-    Parameters
-    ----------
-    xy : float64 array, shape (n_vertices, 2)
-        Local metres, multiples of 0.1 mm.
-    leaving : int32 array, shape (n_vertices,)
-        A half-edge that starts at the vertex.
-    origin : int32 array, shape (n_half_edges,)
-        Vertex at the start of the half-edge.
-    following, previous : int32 array, shape (n_half_edges,)
-        Next and last half-edge of the same cell, counter-clockwise.
-    cell : int32 array, shape (n_half_edges,)
-        Cell at the left, -1 outside the box.
-    line : int32 array, shape (n_half_edges,)
-        Tag of the line that made the edge: the footprint's edges are 0 to n - 1, -1 is the box.
-    outline : bool array, shape (n_half_edges,)
-        Whether the edge lies between the inside and the outside of the footprint.
-    first : int32 array, shape (n_cells,)
-        A half-edge of the cell.
-    inside, thin : bool array, shape (n_cells,)
-        Inside the footprint; thinner than asked of `flag_thin_cells`.
-    mark, stack : int32 array, shape (n_cells,)
-        Scratch of the walks.
-    size : int64 array, shape (4,)
-        Vertices, half-edges, cells in use, and a running number of walks.
-    """
-
-    xy: FloatArray
-    leaving: IntArray
-    origin: IntArray
-    following: IntArray
-    previous: IntArray
-    cell: IntArray
-    line: IntArray
-    outline: BoolArray
-    first: IntArray
-    inside: BoolArray
-    thin: BoolArray
-    mark: IntArray
-    stack: IntArray
-    size: IntArray
-
-
-@kernel
-def new_complex(capacity: int) -> CellComplex:
-    """Room for `capacity` vertices; a planar graph has at most 3 edges and 2 cells for each."""
-    return CellComplex(
-        np.empty((capacity, 2), np.float64),
-        np.empty(capacity, np.int32),
-        np.empty(6 * capacity, np.int32),
-        np.empty(6 * capacity, np.int32),
-        np.empty(6 * capacity, np.int32),
-        np.empty(6 * capacity, np.int32),
-        np.empty(6 * capacity, np.int32),
-        np.zeros(6 * capacity, np.bool_),
-        np.empty(2 * capacity, np.int32),
-        np.zeros(2 * capacity, np.bool_),
-        np.zeros(2 * capacity, np.bool_),
-        np.zeros(2 * capacity, np.int32),
-        np.empty(2 * capacity, np.int32),
-        np.zeros(4, np.int64),
-    )
-
-
-@helper
-def rounded(value: float) -> float:
-    """Nearest multiple of 0.1 mm."""
-    return float(np.rint(value * UNITS) / UNITS)
-
-
-@helper
-def units(value: float) -> int:
-    """Whole 0.1 mm."""
-    return np.int64(np.rint(value * UNITS))
-
-
-@helper
-def has_room(cx: CellComplex, vertices: int) -> bool:
-    """Whether that many vertices, with an edge and a cell each, can still be made."""
-    return bool(
-        cx.size[0] + vertices <= len(cx.xy)
-        and cx.size[1] + 4 * vertices + 2 <= len(cx.origin)
-        and cx.size[2] + vertices + 1 <= len(cx.first)
-    )
-
-
-@kernel
-def start_box(cx: CellComplex, x0: float, y0: float, x1: float, y1: float) -> None:
-    """Empty the complex and make a box its only cell."""
-    x = (x0, x1, x1, x0)
-    y = (y0, y0, y1, y1)
-    for k in range(4):
-        cx.xy[k, 0], cx.xy[k, 1] = rounded(x[k]), rounded(y[k])
-        h = 2 * k
-        cx.leaving[k] = h
-        cx.origin[h], cx.origin[h + 1] = k, (k + 1) % 4
-        cx.following[h], cx.previous[h] = 2 * ((k + 1) % 4), 2 * ((k + 3) % 4)
-        cx.following[h + 1], cx.previous[h + 1] = 2 * ((k + 3) % 4) + 1, 2 * ((k + 1) % 4) + 1
-        cx.cell[h], cx.cell[h + 1] = 0, -1
-        cx.line[h] = cx.line[h + 1] = -1
-        cx.outline[h] = cx.outline[h + 1] = False
-    cx.first[0] = 0
-    cx.inside[0] = False
-    cx.thin[0] = False
-    cx.mark[0] = 0
-    cx.size[0], cx.size[1], cx.size[2], cx.size[3] = 4, 8, 1, 0
-
-
-@kernel
-def split_edge(cx: CellComplex, h: int, x: float, y: float) -> int:
-    """Put a vertex on an edge: h ends there, the following half-edge starts there."""
-    m = cx.size[0]
-    cx.size[0] += 1
-    cx.xy[m, 0], cx.xy[m, 1] = x, y
-    g = h ^ 1
-    h2 = cx.size[1]
-    g2 = h2 + 1
-    cx.size[1] += 2
-    b = cx.origin[g]
-    cx.origin[h2], cx.origin[g2], cx.origin[g] = m, b, m
-    ahead, behind = cx.following[h], cx.previous[g]
-    if ahead == g:  # never in a complex of cells, but a loose end would be harmless
-        ahead, behind = g2, h2
-    cx.following[h], cx.previous[h2] = h2, h
-    cx.following[h2], cx.previous[ahead] = ahead, h2
-    cx.previous[g], cx.following[g2] = g2, g
-    cx.previous[g2], cx.following[behind] = behind, g2
-    cx.cell[h2], cx.cell[g2] = cx.cell[h], cx.cell[g]
-    cx.line[h2] = cx.line[g2] = cx.line[h]
-    cx.outline[h2] = cx.outline[g2] = cx.outline[h]
-    cx.leaving[m], cx.leaving[b] = h2, g2
-    return int(m)
-
-
-@kernel
-def split_cell(cx: CellComplex, hu: int, hv: int, tag: int) -> int:
-    """Join the origins of two half-edges of a cell; the part at the right of u to v is new.
-
-    Returns the new half-edge from u to v, whose twin lies in the new cell.
-    """
-    n = cx.size[1]
-    t = n + 1
-    cx.size[1] += 2
-    c = cx.cell[hu]
-    new = cx.size[2]
-    cx.size[2] += 1
-    pu, pv = cx.previous[hu], cx.previous[hv]
-    cx.origin[n], cx.origin[t] = cx.origin[hu], cx.origin[hv]
-    cx.following[pu], cx.previous[n] = n, pu
-    cx.following[n], cx.previous[hv] = hv, n
-    cx.following[pv], cx.previous[t] = t, pv
-    cx.following[t], cx.previous[hu] = hu, t
-    cx.line[n] = cx.line[t] = tag
-    cx.outline[n] = cx.outline[t] = False
-    cx.cell[n] = c
-    cx.first[c], cx.first[new] = n, t
-    cx.inside[new], cx.thin[new], cx.mark[new] = cx.inside[c], cx.thin[c], cx.mark[c]
-    cx.cell[t] = new
-    h = hu
-    while h != t:
-        cx.cell[h] = new
-        h = cx.following[h]
-    return int(n)
-
-
-@helper
-def distance_to_segment(
-    px: float, py: float, ax: float, ay: float, bx: float, by: float
-) -> float:
-    """Distance of a point from a segment."""
-    ux, uy = bx - ax, by - ay
-    square = ux * ux + uy * uy
-    t = 0.0
-    if square > 0.0:
-        t = min(1.0, max(0.0, ((px - ax) * ux + (py - ay) * uy) / square))
-    return float(np.hypot(px - ax - t * ux, py - ay - t * uy))
-
-
-@kernel
-def crossing_of(
-    cx: CellComplex, h: int, px: float, py: float, dx: float, dy: float
-) -> tuple[float, float]:
-    """Where a line crosses an edge, rounded."""
-    a, b = cx.origin[h], cx.origin[cx.following[h]]
-    ax, ay, bx, by = cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
-    da = dx * (ay - py) - dy * (ax - px)
-    db = dx * (by - py) - dy * (bx - px)
-    t = da / (da - db)
-    return rounded(ax + t * (bx - ax)), rounded(ay + t * (by - ay))
 
 
 @kernel
@@ -278,168 +84,6 @@ def line_through_cell(
     if down < 0 or up < 0:
         return -1, False, -1, False
     return int(down), down_at, int(up), up_at
-
-
-@helper
-def turn(ax: int, ay: int, bx: int, by: int, px: int, py: int) -> int:
-    """Sign of the triangle a, b, p of whole numbers."""
-    twice = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
-    return 1 if twice > 0 else (-1 if twice < 0 else 0)
-
-
-@helper
-def segments_meet(
-    ax: int, ay: int, bx: int, by: int, px: int, py: int, qx: int, qy: int
-) -> bool:
-    """Whether two closed segments of whole numbers have a point in common."""
-    if (
-        max(ax, bx) < min(px, qx)
-        or max(px, qx) < min(ax, bx)
-        or max(ay, by) < min(py, qy)
-        or max(py, qy) < min(ay, by)
-    ):
-        return False
-    return (
-        turn(ax, ay, bx, by, px, py) * turn(ax, ay, bx, by, qx, qy) <= 0
-        and turn(px, py, qx, qy, ax, ay) * turn(px, py, qx, qy, bx, by) <= 0
-    )
-
-
-@kernel
-def is_clear(cx: CellComplex, h: int, x: float, y: float, clearance: float) -> bool:
-    """Whether a vertex put on an edge keeps its distance from the other edges of both cells.
-
-    With a clearance of 0 the question is, exactly, whether both cells stay simple.
-    """
-    for side in range(2):
-        start = h ^ side
-        if cx.cell[start] < 0:
-            continue
-        if clearance <= 0.0:
-            if not _stays_simple(cx, start, x, y):
-                return False
-            continue
-        e = cx.following[start]
-        a = cx.origin[e]
-        while e != start:
-            e = cx.following[e]
-            b = cx.origin[e]
-            if (
-                distance_to_segment(x, y, cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1])
-                < clearance
-            ):
-                return False
-            a = b
-    return True
-
-
-@kernel
-def _stays_simple(cx: CellComplex, h: int, x: float, y: float) -> bool:
-    """Whether a cell stays simple when a vertex at a place bends one of its edges."""
-    mx, my = units(x), units(y)
-    u, v = cx.origin[h], cx.origin[cx.following[h]]
-    ux, uy = units(cx.xy[u, 0]), units(cx.xy[u, 1])
-    vx, vy = units(cx.xy[v, 0]), units(cx.xy[v, 1])
-    if (mx == ux and my == uy) or (mx == vx and my == vy):
-        return False
-    side = turn(ux, uy, vx, vy, mx, my)
-    e = cx.following[h]
-    ax, ay = vx, vy
-    while e != h:
-        from_v = e == cx.following[h]
-        e = cx.following[e]
-        b = cx.origin[e]
-        bx, by = units(cx.xy[b, 0]), units(cx.xy[b, 1])
-        if e == h:  # ends at u: only u itself may be common
-            if segments_meet(ax, ay, bx, by, mx, my, mx, my):
-                return False
-        elif (
-            segments_meet(bx, by, bx, by, ux, uy, mx, my)
-            or segments_meet(bx, by, bx, by, mx, my, vx, vy)
-            or (
-                side != 0
-                and turn(ux, uy, vx, vy, bx, by) == side
-                and turn(vx, vy, mx, my, bx, by) == side
-                and turn(mx, my, ux, uy, bx, by) == side
-            )
-        ):
-            return False
-        if from_v:
-            if segments_meet(ax, ay, bx, by, mx, my, mx, my):
-                return False
-        elif e != h and (
-            segments_meet(ax, ay, bx, by, ux, uy, mx, my)
-            or segments_meet(ax, ay, bx, by, mx, my, vx, vy)
-        ):
-            return False
-        if from_v and e != h and segments_meet(ax, ay, bx, by, ux, uy, mx, my):
-            return False
-        if e == h and not from_v and segments_meet(ax, ay, bx, by, mx, my, vx, vy):
-            return False
-        ax, ay = bx, by
-    return True
-
-
-@helper
-def angle_holds(
-    xx: float, xy: float, yx: float, yy: float, tx: float, ty: float
-) -> bool:
-    """Whether direction t lies in the sector from direction x counter-clockwise to y."""
-    if xx * yy - xy * yx > 0.0:
-        return bool(xx * ty - xy * tx >= 0.0 and tx * yy - ty * yx > 0.0)
-    return bool(xx * ty - xy * tx >= 0.0 or tx * yy - ty * yx > 0.0)
-
-
-@kernel
-def starts_inside(cx: CellComplex, h: int, x: float, y: float) -> bool:
-    """Whether a segment from the origin of a half-edge to a place starts into its cell."""
-    v, a, b = cx.origin[h], cx.origin[h ^ 1], cx.origin[cx.previous[h]]
-    vx, vy = cx.xy[v, 0], cx.xy[v, 1]
-    return angle_holds(
-        cx.xy[a, 0] - vx, cx.xy[a, 1] - vy, cx.xy[b, 0] - vx, cx.xy[b, 1] - vy, x - vx, y - vy
-    )
-
-
-@kernel
-def sees(
-    cx: CellComplex,
-    c: int,
-    px: float,
-    py: float,
-    hp: int,
-    p_at: bool,
-    qx: float,
-    qy: float,
-    hq: int,
-    q_at: bool,
-    clearance: float,
-) -> bool:
-    """Whether a segment stays in its cell, clear of all vertices but its ends.
-
-    An end is the origin of a half-edge (`at`), a place on it, or free (half-edge -1).
-    """
-    ipx, ipy, iqx, iqy = units(px), units(py), units(qx), units(qy)
-    if hp >= 0 and p_at and not starts_inside(cx, hp, qx, qy):
-        return False
-    h = cx.first[c]
-    a = cx.origin[h]
-    ax, ay = units(cx.xy[a, 0]), units(cx.xy[a, 1])
-    while True:
-        ahead = cx.following[h]
-        b = cx.origin[ahead]
-        bx, by = units(cx.xy[b, 0]), units(cx.xy[b, 1])
-        is_end = (p_at and h == hp) or (q_at and h == hq)
-        if (
-            not is_end
-            and distance_to_segment(cx.xy[a, 0], cx.xy[a, 1], px, py, qx, qy) < clearance
-        ):
-            return False
-        is_end = is_end or h == hp or h == hq or (p_at and ahead == hp) or (q_at and ahead == hq)
-        if not is_end and segments_meet(ax, ay, bx, by, ipx, ipy, iqx, iqy):
-            return False
-        ax, ay, a, h = bx, by, b, ahead
-        if h == cx.first[c]:
-            return True
 
 
 @kernel
@@ -532,7 +176,7 @@ def find_cell(cx: CellComplex, x: float, y: float, start: int) -> int:
 
 @kernel
 def _search_cell(cx: CellComplex, x: float, y: float) -> int:
-    """Cell whose border a ray from the point crosses an odd number of times, else the nearest."""
+    """Cell whose border a ray from the point crosses an odd number of times, or nearest."""
     nearest, found = np.inf, 0
     for c in range(cx.size[2]):
         crossings = 0
@@ -583,9 +227,7 @@ def _clip(
 
 
 @helper
-def _touches(
-    da: float, db: float, ta: float, tb: float, length: float, eps: float
-) -> bool:
+def _touches(da: float, db: float, ta: float, tb: float, length: float, eps: float) -> bool:
     """Whether an edge comes near a segment, from distances to its line and places along it."""
     if (da > eps and db > eps) or (da < -eps and db < -eps):
         return False
@@ -608,9 +250,9 @@ def insert_segment(
 ) -> int:
     """Split every cell that a segment enters, right across the cell.
 
-    A cell is left whole where the segment covers less than 0.1 m and less than half of the chord,
-    where the line would pass within `eps` of all vertices of one side, and where a new vertex
-    would come within 0.3 mm of another edge.
+    A cell is left whole where the segment covers less than 0.1 m and less than half of the
+    chord, where the line would pass within `eps` of all vertices of one side, and where a new
+    vertex would come within 0.3 mm of another edge.
 
     Parameters
     ----------
@@ -653,18 +295,15 @@ def insert_segment(
             db = dx * (cx.xy[b, 1] - y0) - dy * (cx.xy[b, 0] - x0)
             tb = dx * (cx.xy[b, 0] - x0) + dy * (cx.xy[b, 1] - y0)
             other = cx.cell[h ^ 1]
-            if (
-                other >= 0
-                and cx.mark[other] != stamp
-                and _touches(da, db, ta, tb, length, eps)
-            ):
+            if other >= 0 and cx.mark[other] != stamp and _touches(da, db, ta, tb, length, eps):
                 cx.mark[other] = stamp
                 cx.stack[n] = other
                 n += 1
             da, ta, h = db, tb, ahead
             if h == cx.first[c]:
                 break
-        if cx.inside[c] or not only_inside:
-            if cut_cell(cx, c, x0, y0, dx, dy, length, tag, eps) != COMPLEX_OK:
-                return COMPLEX_FULL
+        if only_inside and not cx.inside[c]:
+            continue
+        if cut_cell(cx, c, x0, y0, dx, dy, length, tag, eps) != COMPLEX_OK:
+            return COMPLEX_FULL
     return COMPLEX_OK

@@ -1,11 +1,11 @@
 """Contract short edges of a complex of cells, and find its thin cells.
 
-Vertices some millimetres apart, from clearances of the footprint and from lines that nearly meet,
-spoil solids: contracting every edge below 2 cm removes them. An edge is contracted where the link
-condition holds (Dey, Edelsbrunner, Guha & Nekhayev 1999, "Topology preserving edge contraction"),
-where no cell turns over or crosses itself, and where the footprint would not be pinched. A corner
-of the footprint stays where it is; a vertex on its straight edge gives way to a corner, and one of
-the roof to both.
+Vertices some millimetres apart, from clearances of the footprint and from lines that nearly
+meet, spoil solids: contracting every edge below 2 cm removes them. An edge is contracted where
+the link condition holds (Dey, Edelsbrunner, Guha & Nekhayev 1999, "Topology preserving edge
+contraction"), where no cell turns over or crosses itself, and where the footprint would not be
+pinched. A corner of the footprint stays where it is; a vertex on its straight edge gives way to
+a corner, and one of the roof to both.
 
 Tolerance: whole 0.1 mm, exact.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
+<<<<<<< HEAD
 from cimkit.kernels.cell_complex import (
     CellComplex,
     distance_to_segment,
@@ -24,7 +25,11 @@ from cimkit.kernels.cell_complex import (
     turn,
     units,
 )
+=======
+>>>>>>> solid
 from cimkit.kernels.cell_outline import cell_area
+from cimkit.kernels.cell_sight import distance_to_segment, segments_meet, turn
+from cimkit.kernels.half_edges import CellComplex, units
 from cimkit.tables._columns import IntArray
 
 STRAIGHT_OUTLINE = 0.001
@@ -64,7 +69,7 @@ def _kind_of(cx: CellComplex, v: int) -> int:
 def _link_holds(cx: CellComplex, h: int) -> bool:
     """Whether the ends of an edge share no neighbours and cells but those beside the edge."""
     g = h ^ 1
-    u, v = cx.origin[h], cx.origin[g]
+    v = cx.origin[g]
     # The third vertices of triangles beside the edge.
     left, right = -1, -1
     if cx.following[cx.following[cx.following[h]]] == h:
@@ -126,21 +131,21 @@ def _stays_valid(cx: CellComplex, start: int, kept: int) -> bool:
     if twice <= 0:
         return False
     for k in range(m):
-        l = (k + 1) % m
+        after = (k + 1) % m
         # Edges 0-1 and (m-1)-0 are new; each against all others.
         for a, b in ((0, 1), (m - 1, 0)):
             if k == a:
                 continue
-            if k == b or l == a:
-                p, q, r = (x[a], y[a]), (x[b], y[b]), (x[l], y[l])
-                if l == a:
+            if k == b or after == a:
+                p, q, r = (x[a], y[a]), (x[b], y[b]), (x[after], y[after])
+                if after == a:
                     p, q, r = (x[b], y[b]), (x[a], y[a]), (x[k], y[k])
                 if (
                     turn(p[0], p[1], q[0], q[1], r[0], r[1]) == 0
                     and (p[0] - q[0]) * (r[0] - q[0]) + (p[1] - q[1]) * (r[1] - q[1]) > 0
                 ):
                     return False
-            elif segments_meet(x[a], y[a], x[b], y[b], x[k], y[k], x[l], y[l]):
+            elif segments_meet(x[a], y[a], x[b], y[b], x[k], y[k], x[after], y[after]):
                 return False
     return True
 
@@ -212,6 +217,22 @@ def _contract_into(cx: CellComplex, h: int) -> bool:
 
 
 @kernel
+def _area_lost(cx: CellComplex, u: int, v: int) -> float:
+    """Twice the area that the outline sweeps when one of its vertices moves to the next."""
+    start = cx.leaving[u]
+    h = start
+    while True:
+        w = cx.origin[h ^ 1]
+        if cx.outline[h] and w != v:
+            ax, ay = cx.xy[w, 0] - cx.xy[u, 0], cx.xy[w, 1] - cx.xy[u, 1]
+            bx, by = cx.xy[v, 0] - cx.xy[u, 0], cx.xy[v, 1] - cx.xy[u, 1]
+            return float(abs(ax * by - ay * bx))
+        h = cx.previous[h] ^ 1
+        if h == start:
+            return 0.0
+
+
+@kernel
 def _contract(cx: CellComplex, h: int) -> bool:
     """Contract an edge towards the end that must not move; False where that is not possible."""
     u, v = cx.origin[h], cx.origin[h ^ 1]
@@ -221,10 +242,14 @@ def _contract(cx: CellComplex, h: int) -> bool:
     if kind_u == PINCH or kind_v == PINCH or not _link_holds(cx, h):
         return False
     away = h  # its origin moves
-    if kind_u > kind_v or (
-        kind_u == kind_v and (cx.xy[u, 0], cx.xy[u, 1]) < (cx.xy[v, 0], cx.xy[v, 1])
-    ):
+    if kind_u > kind_v:
         away = h ^ 1
+    elif kind_u == kind_v:
+        cost_u, cost_v = _area_lost(cx, u, v), _area_lost(cx, v, u)
+        if cost_u > cost_v or (
+            cost_u == cost_v and (cx.xy[u, 0], cx.xy[u, 1]) < (cx.xy[v, 0], cx.xy[v, 1])
+        ):
+            away = h ^ 1
     if _contract_into(cx, away):
         return True
     return kind_u == kind_v and _contract_into(cx, away ^ 1)
@@ -365,7 +390,8 @@ def flag_thin_cells(cx: CellComplex, width: float) -> int:
 def absorb_thin_cells(cx: CellComplex, label: IntArray) -> int:
     """Give each thin cell the label of the inner neighbours that share most of its border.
 
-    Thick neighbours count first; a thin cell among thin ones takes what they have after a round.
+    Thick neighbours count first; a thin cell among thin ones takes what they have after a
+    round.
 
     Parameters
     ----------

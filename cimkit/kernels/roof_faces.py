@@ -1,13 +1,14 @@
 """Faces of a solid from the regions of a roof and their heights.
 
 Every face is a cycle of vertices (plan vertex, height). Roof faces are the borders of regions,
-inner walls stand on the edges between regions, outer walls on the straight runs of the footprint,
-each as one polygon with the floor below and the line of the roofs above. A wall carries every
-vertex of the vertical lines at its ends, so edges pair exactly, without T-junctions.
+inner walls stand on the edges between regions, outer walls on the straight runs of the
+footprint, each as one polygon with the floor below and the line of the roofs above. A wall
+carries every vertex of the vertical lines at its ends, so edges pair exactly, without
+T-junctions.
 
-A vertex of the plan is left out where only two edges of the borders meet and it lies within 0.3 mm
-of the line of the vertices that are kept (Douglas & Peucker 1973), on the floor independently of
-the roof. Cycles that meet a vertex twice are cut into loops there.
+A vertex of the plan is left out where only two edges of the borders meet and it lies within 0.3
+mm of the line of the vertices that are kept (Douglas & Peucker 1973), on the floor
+independently of the roof. Cycles that meet a vertex twice are cut into loops there.
 
 Time: O(edges of the borders) beside Douglas-Peucker, which is O(n log n) as a rule.
 """
@@ -19,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import CellComplex, distance_to_segment, units
+from cimkit.kernels.douglas_peucker import thin_out, thin_out_ring
+from cimkit.kernels.half_edges import CellComplex, units
 from cimkit.kernels.roof_heights import Roof, region_at
 from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
 
@@ -61,58 +63,6 @@ def next_outline(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @kernel
-def _thin_out(cx: CellComplex, chain: IntArray, i: int, j: int, keep: BoolArray) -> None:
-    """Keep the vertices of a chain that stand out from the lines between kept ones."""
-    stack = np.empty((j - i + 2, 2), np.int64)
-    stack[0, 0], stack[0, 1] = i, j
-    n = 1
-    while n > 0:
-        n -= 1
-        first, last = stack[n, 0], stack[n, 1]
-        if last - first < 2:
-            continue
-        a, b = chain[first], chain[last]
-        worst, found = STRAIGHT, -1
-        for k in range(first + 1, last):
-            v = chain[k]
-            d = distance_to_segment(
-                cx.xy[v, 0], cx.xy[v, 1], cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
-            )
-            if d >= worst:
-                worst, found = d, k
-        if found >= 0:
-            keep[chain[found]] = True
-            stack[n, 0], stack[n, 1] = first, found
-            stack[n + 1, 0], stack[n + 1, 1] = found, last
-            n += 2
-
-
-@kernel
-def _thin_out_ring(cx: CellComplex, chain: IntArray, n: int, keep: BoolArray) -> None:
-    """Same for a closed chain, from its lowest vertex and the one farthest from that.
-
-    `chain` has room for n more entries.
-    """
-    low = 0
-    for k in range(1, n):
-        x, y = cx.xy[chain[k], 0], cx.xy[chain[k], 1]
-        if (x, y) < (cx.xy[chain[low], 0], cx.xy[chain[low], 1]):
-            low = k
-    for k in range(low + 1):
-        chain[n + k] = chain[k]
-    a = chain[low]
-    far, worst = low, -1.0
-    for k in range(low + 1, low + n):
-        v = chain[k]
-        d = np.hypot(cx.xy[v, 0] - cx.xy[a, 0], cx.xy[v, 1] - cx.xy[a, 1])
-        if d > worst:
-            worst, far = d, k
-    keep[a] = keep[chain[far]] = True
-    _thin_out(cx, chain, low, far, keep)
-    _thin_out(cx, chain, far, low + n, keep)
-
-
-@kernel
 def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> None:
     """Corners of the outline."""
     chain = np.empty(2 * cx.size[1] + 2, np.int64)
@@ -129,7 +79,7 @@ def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> N
             chain[n] = cx.origin[h]
             n += 1
             h = next_outline(cx, region, h)
-        _thin_out_ring(cx, chain, n, keep)
+        thin_out_ring(cx.xy, chain, n, STRAIGHT, keep)
 
 
 @kernel
@@ -157,9 +107,7 @@ def _is_turning_point(cx: CellComplex, roof: Roof, v: int) -> bool:
 
 
 @kernel
-def keep_roof_vertices(
-    cx: CellComplex, roof: Roof, floor: BoolArray, keep: BoolArray
-) -> None:
+def keep_roof_vertices(cx: CellComplex, roof: Roof, floor: BoolArray, keep: BoolArray) -> None:
     """Vertices of the borders of regions that faces need."""
     region = roof.region
     degree = np.zeros(cx.size[0], np.int32)
@@ -192,9 +140,9 @@ def keep_roof_vertices(
                 h = next_border(cx, region, h)
             if must[chain[0]]:
                 chain[n] = end
-                _thin_out(cx, chain, 0, n, keep)
+                thin_out(cx.xy, chain, 0, n, STRAIGHT, keep)
             else:
-                _thin_out_ring(cx, chain, n, keep)
+                thin_out_ring(cx.xy, chain, n, STRAIGHT, keep)
 
 
 @helper
@@ -428,7 +376,10 @@ def add_inner_walls(
             last = next_border(cx, region, last)
         b = cx.origin[last ^ 1]
         left_a, right_a = base[a] + roof.level[h], base[a] + roof.level[cx.following[h ^ 1]]
-        left_b, right_b = base[b] + roof.level[cx.following[last]], base[b] + roof.level[last ^ 1]
+        left_b, right_b = (
+            base[b] + roof.level[cx.following[last]],
+            base[b] + roof.level[last ^ 1],
+        )
         if (left_a > right_a and left_b < right_b) or (left_a < right_a and left_b > right_b):
             faces.size[3] += 1
             continue

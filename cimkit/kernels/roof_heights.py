@@ -1,17 +1,17 @@
-"""Heights of the regions of a roof at every vertex, made so that a solid can be built from them.
+"""Heights of the regions of a roof at every vertex, so that a solid can be built from them.
 
 Regions are connected cells of one plane. Three rules, in exact whole numbers of 0.1 mm:
 
 - heights at a vertex closer than 1.2 mm become one, at their middle (0.6 mm off the planes);
-- where two neighbours change order along an edge, the edge gets a vertex where they are equal, so
-  that each edge has one upper side;
+- where two neighbours change order along an edge, the edge gets a vertex where they are equal,
+  so that each edge has one upper side;
 - at a vertex, for every height between two that occur, the sectors above it are contiguous
-  (outside counts as lowest). Where not, solids would touch in a vertical edge: the corners of the
-  smaller low gap are cut off and given to the high region beside it. Then every vertical edge has
-  two walls, and every vertex one umbrella of faces.
+  (outside counts as lowest). Where not, solids would touch in a vertical edge: the corners of
+  the smaller low gap are cut off and given to the high region beside it. Then every vertical
+  edge has two walls, and every vertex one umbrella of faces.
 
-The last rule covers roofs that touch in a corner, saddles, and footprints that touch themselves
-(compare the repair of non-manifold junctions in Ledoux et al. 2021, "3dfier", and in roofer 1.1).
+The last rule covers roofs that touch in a corner, saddles, and footprints that touch
+themselves; roofer 1.1 puts small polygons on such junctions to the same end.
 
 Time: O(sum of the degrees of the vertices at borders), as a rule one round.
 """
@@ -23,16 +23,16 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import (
+from cimkit.kernels.cell_outline import cross_cell
+from cimkit.kernels.cell_sight import is_clear
+from cimkit.kernels.half_edges import (
     CellComplex,
     has_room,
-    is_clear,
     new_complex,
     rounded,
     split_cell,
     split_edge,
 )
-from cimkit.kernels.cell_outline import cross_cell
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 SAME_HEIGHT = 0.0012
@@ -45,7 +45,7 @@ MERGE_MOST = 0.006
 """Metres: heights farther apart are never made one."""
 
 CUT_SHARE, CUT_CHORD = 0.4, 0.02
-"""A corner cut takes at most this share of an edge, and its new edge has this length if it can."""
+"""A corner cut takes at most this share of an edge; metres that its new edge has if it can."""
 
 CUT_LEAST = 0.005
 """Metres: a corner cut whose new edge is shorter is made only where there is no other."""
@@ -117,9 +117,7 @@ def region_at(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @kernel
-def number_regions(
-    cx: CellComplex, label: IntArray, region: IntArray, by_label: bool
-) -> int:
+def number_regions(cx: CellComplex, label: IntArray, region: IntArray, by_label: bool) -> int:
     """Number the connected cells of the same label (or of the inside); returns how many."""
     n_regions = 0
     for c in range(cx.size[2]):
@@ -136,11 +134,11 @@ def number_regions(
             h = cx.first[c]
             while True:
                 other = cx.cell[h ^ 1]
-                if other >= 0 and label[other] >= 0 and region[other] < 0:
-                    if label[other] == label[c] or not by_label:
-                        region[other] = n_regions
-                        cx.stack[n] = other
-                        n += 1
+                fresh = other >= 0 and label[other] >= 0 and region[other] < 0
+                if fresh and (label[other] == label[c] or not by_label):
+                    region[other] = n_regions
+                    cx.stack[n] = other
+                    n += 1
                 h = cx.following[h]
                 if h == cx.first[c]:
                     break
@@ -195,12 +193,16 @@ def set_levels(
 def _split_at_crossing(
     cx: CellComplex, roof: Roof, planes: FloatArray, h: int, value: FloatArray, owner: IntArray
 ) -> bool:
-    """Give an edge whose sides change order a vertex there; False where that is not possible."""
+    """Put a vertex where the sides of an edge change order; False where that is impossible."""
     g = h ^ 1
     a, b = cx.origin[h], cx.origin[g]
     ax, ay, bx, by = cx.xy[a, 0], cx.xy[a, 1], cx.xy[b, 0], cx.xy[b, 1]
     p, q = roof.label[cx.cell[h]], roof.label[cx.cell[g]]
-    u, v, w = planes[p, 0] - planes[q, 0], planes[p, 1] - planes[q, 1], planes[p, 2] - planes[q, 2]
+    u, v, w = (
+        planes[p, 0] - planes[q, 0],
+        planes[p, 1] - planes[q, 1],
+        planes[p, 2] - planes[q, 2],
+    )
     da, db = u * ax + v * ay + w, u * bx + v * by + w
     length = np.hypot(bx - ax, by - ay)
     t = min(1.0, max(0.0, da / (da - db) if da != db else 0.5))
@@ -357,7 +359,7 @@ def _halve_wide_sectors(cx: CellComplex, roof: Roof, h: int, level: int) -> bool
 
 @kernel
 def _cut_gap(cx: CellComplex, roof: Roof, h: int, level: int, cut: float) -> bool:
-    """Fill the low gap that starts at a half-edge with triangles of the high region beside it."""
+    """Fill the low gap that starts at a half-edge with corners of the high region beside it."""
     v = cx.origin[h]
     if not _halve_wide_sectors(cx, roof, h, level):
         return False
@@ -408,7 +410,7 @@ def cut_corners(
     value: FloatArray,
     owner: IntArray,
 ) -> int:
-    """Cut corners where high sectors are not contiguous; returns their number, -1 on failure."""
+    """Cut corners where high sectors are not contiguous; returns how many, -1 on failure."""
     n_cuts = 0
     n = cx.size[0]
     for v in range(n):

@@ -1,8 +1,7 @@
 """Lines along which the planes of a roof may meet or step.
 
-The labelled points are spread over a fine raster (each cell takes the plane of the nearest point);
-where two planes border on it there is a line between them. It is their exact
-intersection wherever the border keeps to it: ridges, hips, valleys. What is left are steps: the
+The labelled points are spread over a fine raster (each cell takes the plane of the nearest
+point); where two planes border on it there is a line between them. It is their exact intersection wherever the border keeps to it: ridges, hips, valleys. What is left are steps: the
 best direction and offset is looked for among the directions of the outline and of the planes'
 own slopes, longest first, and then moved to where it parts the points of the two planes best.
 
@@ -80,11 +79,11 @@ def inside_raster(
             xa, ya, xb, yb = ring_xy[i, 0], ring_xy[i, 1], ring_xy[j, 0], ring_xy[j, 1]
             if ya > yb:
                 xa, ya, xb, yb = xb, yb, xa, ya
-            low = max(int(math.ceil((ya - south) / cell - 0.5)), 0)
-            high = min(int(math.ceil((yb - south) / cell - 0.5)), rows)
+            low = max(math.ceil((ya - south) / cell - 0.5), 0)
+            high = min(math.ceil((yb - south) / cell - 0.5), rows)
             for row in range(low, high):
                 t = (south + (row + 0.5) * cell - ya) / (yb - ya)
-                column = int(math.ceil((xa + t * (xb - xa) - west) / cell - 0.5))
+                column = math.ceil((xa + t * (xb - xa) - west) / cell - 0.5)
                 if column < columns:
                     inside[row, max(column, 0)] ^= True
     for row in range(rows):

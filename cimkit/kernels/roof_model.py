@@ -1,17 +1,17 @@
 """Solids of buildings from their points: all steps of one building, for many buildings.
 
-Planes, lines, partition, labels and solids follow each other without going back to Python, which
-took a quarter of the time in a trial. Guards and fallbacks are decided here:
+Planes, lines, partition, labels and solids follow each other without going back to Python,
+which took a quarter of the time in a trial. Guards and fallbacks are decided here:
 
-- no roof rises more than 0.5 m above the highest point that lies on one of its planes: where it
-  would, a horizontal cap plane and its lines of intersection join the partition, and a cell that
-  still rises higher takes its cheapest plane that does not;
+- no roof rises more than 0.5 m above the highest point that lies on one of its planes: where
+  it would, a horizontal cap plane and its lines of intersection join the partition, and a cell
+  that still rises higher takes its cheapest plane that does not;
 - no roof lies lower than 0.5 m above the ground;
-- a solid that fails its own checks is made again with lines drawn more coarsely, then with dearer
-  regions; then LoD2.2 gives way to LoD1.3, and this to LoD1.2.
+- a solid that fails its own checks is made again with lines drawn more coarsely, then with
+  dearer regions; then LoD2.2 gives way to LoD1.3, and this to LoD1.2.
 
-Work is bounded by counts (points, planes, lines), never by a clock: the result must not depend on
-how busy the machine is.
+Work is bounded by counts (points, planes, lines), never by a clock: the result must not depend
+on how busy the machine is.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ LOW_ROOF = 0.5
 """Metres: least height of a roof above the ground."""
 
 EPS, EPS_COARSE, COARSE_CUT = 0.05, 0.10, 0.20
-"""Metres: a roof line that passes a vertex so near goes through it; size of corner cuts then."""
+"""Metres: a roof line that passes a vertex so near goes through it; corner cuts then."""
 
 SHORT = 0.02
 """Metres: shorter edges of the partition are contracted; solids would be slivers there."""
@@ -235,7 +235,7 @@ def local_points(
         iz = min(int(np.rint(z[i] * 1000.0)) - z0, 1048575)
         keys[m] = (iy << 41) | (ix << 20) | iz
     keys.sort()
-    every = max(int(math.ceil(n / POINTS_MAX)), int(n / max(area, 1.0) / DENSITY_MAX), 1)
+    every = max(math.ceil(n / POINTS_MAX), int(n / max(area, 1.0) / DENSITY_MAX), 1)
     count = (n + every - 1) // every
     px, py, pz = np.empty(count), np.empty(count), np.empty(count)
     for m in range(count):

@@ -1,10 +1,12 @@
 """One closed solid from convex cells with a plane each: LoD1.2, 1.3 and 2.2 alike.
 
-A building is the space between its floor and the planes of its cells: heights come only from the
-plane at a vertex. The surface is closed by construction (`roof_heights`, `roof_faces`), and checked
-all the same (`solid_check`), because rounding, slivers and left-out vertices can spoil it.
+A building is the space between its floor and the planes of its cells: heights come only from
+the plane at a vertex. The surface is closed by construction (`roof_heights`, `roof_faces`), and
+checked all the same (`solid_check`), because rounding, slivers and left-out vertices can spoil
+it.
 
-Tolerance: coordinates are multiples of 0.1 mm; roof faces lie within about 0.6 mm of their planes.
+Tolerance: coordinates are multiples of 0.1 mm; roof faces lie within about 0.6 mm of their
+planes.
 
 Time: about linear in the edges of the complex; 30 microseconds for a usual building.
 """
@@ -16,7 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import kernel
+<<<<<<< HEAD
 from cimkit.kernels.cell_complex import CellComplex, rounded
+=======
+from cimkit.kernels.cell_contraction import absorb_thin_cells, flag_thin_cells
+from cimkit.kernels.half_edges import CellComplex, rounded
+>>>>>>> solid
 from cimkit.kernels.roof_faces import (
     FaceList,
     add_ground_face,
@@ -26,12 +33,7 @@ from cimkit.kernels.roof_faces import (
     keep_floor_vertices,
     keep_roof_vertices,
 )
-from cimkit.kernels.roof_heights import (
-    Roof,
-    copy_complex,
-    number_regions,
-    settle_heights,
-)
+from cimkit.kernels.roof_heights import Roof, copy_complex, number_regions, settle_heights
 from cimkit.kernels.solid_check import check_solid
 from cimkit.tables._columns import ByteArray, FloatArray, IntArray
 
@@ -53,6 +55,9 @@ ROOF_LEAST = 0.05
 CORNER_CUT = 0.12
 """Metres: usual size of the corners that are cut where roofs would touch in an edge."""
 
+
+THIN = 0.01
+"""Metres: cells thinner than this take the label of a neighbour."""
 
 SLIVER_PUSH = 2.5e-4
 """Metres beyond the line of its neighbours. Twice that changes the order of heights."""
@@ -121,7 +126,7 @@ def prism_volume(
 
 
 @kernel
-def _failed(status: int) -> Solid:
+def no_solid(status: int) -> Solid:
     """Make a solid without faces."""
     return Solid(
         np.empty((0, 3), np.float64),
@@ -172,7 +177,7 @@ def _assemble(
     slivers: IntArray,
 ) -> tuple[Solid, IntArray, int]:
     """Faces and check of a settled roof, the plan vertex of each vertex, and slivers."""
-    region_plane = np.empty(n_regions, np.int32)
+    region_plane = np.full(n_regions, -1, np.int64)
     for c in range(work.size[2]):
         if roof.region[c] >= 0:
             region_plane[roof.region[c]] = roof.label[c]
@@ -230,7 +235,14 @@ def _assemble(
         slivers,
     )
     solid = Solid(
-        vertices, ring_vertex, ring_offsets, face_offsets, semantics, plane, status | bits, volume
+        vertices,
+        ring_vertex,
+        ring_offsets,
+        face_offsets,
+        semantics,
+        plane,
+        status | bits,
+        volume,
     )
     return solid, plan, n_slivers
 
@@ -276,15 +288,17 @@ def make_solid(
     roof.label[: cx.size[2]] = label[: cx.size[2]]
     parts = number_regions(work, roof.label, roof.region, False)
     if parts != 1:
-        return _failed(SOLID_EMPTY if parts == 0 else SOLID_APART)
+        return no_solid(SOLID_EMPTY if parts == 0 else SOLID_APART)
+    if flag_thin_cells(work, THIN) > 0:
+        absorb_thin_cells(work, roof.label)
     n_regions = number_regions(work, roof.label, roof.region, True)
     slivers = np.empty((16, 3), np.int64)
     for attempt in range(SLIVER_ROUNDS):
         if not settle_heights(work, roof, planes, corner_cut):
-            return _failed(SOLID_UNSETTLED)
+            return no_solid(SOLID_UNSETTLED)
         solid, plan, n_slivers = _assemble(work, roof, planes, n_regions, z_ground, slivers)
         if n_slivers == 0 or attempt + 1 == SLIVER_ROUNDS:
             return solid
         if not _push_slivers(work, solid.vertices, plan, slivers, n_slivers):
             return solid
-    return _failed(SOLID_UNSETTLED)
+    return no_solid(SOLID_UNSETTLED)

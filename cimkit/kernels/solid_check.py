@@ -1,12 +1,13 @@
 """Whether the faces of one solid close it: what ISO 19107 and its validators ask, in one pass.
 
-Each edge belongs to two faces in opposite directions, rings meet no vertex twice and do not cross
-themselves, faces are flat, vertices keep 1 mm apart (validators join what is closer), the faces
-form one connected shell, and its volume is that of the prisms it was made from (Ledoux 2013, "On
-the validation of solids represented with the international standards for geographic information").
+Each edge belongs to two faces in opposite directions, rings meet no vertex twice and do not
+cross themselves, faces are flat, vertices keep 1 mm apart (validators join what is closer), the
+faces form one connected shell, and its volume is that of the prisms it was made from (Ledoux
+2013, "On the validation of solids represented with the international standards for geographic
+information").
 
-Tolerance: coordinates are whole 0.1 mm; crossings are decided exactly in the two axes that a face
-leans away from least.
+Tolerance: coordinates are whole 0.1 mm; crossings are decided exactly in the two axes that a
+face leans away from least.
 
 Time: O(n log n) by sorting edges and vertices.
 """
@@ -16,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import segments_meet, turn, units
+from cimkit.kernels.cell_sight import segments_meet, turn
+from cimkit.kernels.half_edges import units
 from cimkit.tables._columns import FloatArray, IntArray
 
 CHECK_EDGES = 32
@@ -124,18 +126,16 @@ def _edges_conflict(
 ) -> bool:
     """Whether two edges of a face meet where they should not."""
     a, b, c, d = ring_vertex[i], ring_vertex[i2], ring_vertex[j], ring_vertex[j2]
-    if a == c or a == d or b == c or b == d:
+    if a in (c, d) or b in (c, d):
         # They share an end: the other ends must not lie on the other edge.
         if (a == c and b == d) or (a == d and b == c):
             return True
-        p = a if a == c or a == d else b
+        p = a if a in (c, d) else b
         q = b if p == a else a
         r = d if p == c else c
         if turn(u[p], v[p], u[q], v[q], u[r], v[r]) != 0:
             return False
-        return bool(
-            (u[q] - u[p]) * (u[r] - u[p]) + (v[q] - v[p]) * (v[r] - v[p]) > 0
-        )
+        return bool((u[q] - u[p]) * (u[r] - u[p]) + (v[q] - v[p]) * (v[r] - v[p]) > 0)
     return segments_meet(u[a], v[a], u[b], v[b], u[c], v[c], u[d], v[d])
 
 
@@ -218,7 +218,7 @@ def _sliver_at(
     radius = centre_u * centre_u + centre_v * centre_v
     for i in range(begin, end):
         d = ring_vertex[i]
-        if d == a or d == b or d == c:
+        if d in (a, b, c):
             continue
         px, py, pz = vertices[d, 0] - ax, vertices[d, 1] - ay, vertices[d, 2] - az
         pu = px * ex + py * ey + pz * ez - centre_u
