@@ -22,19 +22,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import (
-    COMPLEX_FULL,
-    COMPLEX_OK,
-    CellComplex,
-    insert_segment,
-    new_complex,
-)
+from cimkit.kernels.cell_complex import insert_segment
 from cimkit.kernels.cell_contraction import (
     absorb_thin_cells,
     contract_short_edges,
     flag_thin_cells,
 )
 from cimkit.kernels.cell_outline import start_complex
+from cimkit.kernels.half_edges import (
+    COMPLEX_FULL,
+    COMPLEX_OK,
+    CellComplex,
+    new_complex,
+)
 from cimkit.kernels.roof_labels import (
     LabelRules,
     cell_areas,
