@@ -165,7 +165,7 @@ def _height_at_middle(cx: CellComplex, c: int, plane: FloatArray) -> float:
         h = cx.following[h]
         if h == start:
             break
-    return total / count
+    return float(total / count)
 
 
 @helper
@@ -187,7 +187,8 @@ def _joined_height(
             count += start[r + 1] - start[r]
     if count < POINTS_MIN:
         both = weight[keep] + weight[lost]
-        return (height[keep] * weight[keep] + height[lost] * weight[lost]) / max(both, 1e-9)
+        total = height[keep] * weight[keep] + height[lost] * weight[lost]
+        return float(total / max(both, 1e-9))
     values = np.empty(count)
     at = 0
     for r in range(len(into)):

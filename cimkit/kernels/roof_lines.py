@@ -56,8 +56,8 @@ class LineRules(NamedTuple):
     raster: float = 0.6
     near: float = 0.3
     shortest: float = 0.3
-    window: float = 0.3
-    gap: float = 1.5
+    window: float = 0.2
+    gap: float = 0.8
     same: float = 0.15
     reach: float = 0.75
 
