@@ -47,7 +47,7 @@ class LabelRules(NamedTuple):
     fits: float = 0.1
     far: float = 0.6
     border: float = 0.05
-    region: float = 0.85
+    region: float = 0.8
     margin: float = 0.5
     penalty: float = 3.0
 

@@ -54,7 +54,7 @@ class PlaneRules(NamedTuple):
     tolerance: float = 0.13
     cosine: float = 0.80
     area: float = 0.7
-    joined: float = 0.06
+    joined: float = 0.05
 
 
 @helper
