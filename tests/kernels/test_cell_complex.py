@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import shapely
-from shapely import Polygon, box
+from shapely import Polygon, affinity, box
 
 from cimkit.kernels._jit import JIT
 from cimkit.kernels.cell_complex import find_cell, insert_segment
@@ -19,9 +19,10 @@ from tests.kernels.buildings import (
     random_lines,
     rings_of,
     started,
+    with_jogs,
 )
 
-N_RANDOM = 150 if JIT else 25
+N_RANDOM = 150 if JIT else 60
 L = Polygon([(0, 0), (10, 0), (10, 4), (4, 4), (4, 10), (0, 10)])
 
 
@@ -214,6 +215,28 @@ def test_find_cell_searches_where_cells_are_not_convex():
         found = [cell_polygons(cx)[find_cell(cx, x, y, start)] for start in (0, 1)]
         assert all(p.covers(shapely.Point(x, y)) for p in found)
         assert found[0].covers(shapely.Point(0, 10)) == upper
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_steps_of_millimetres_are_mastered_or_reported(block):
+    lost = 0
+    for seed in range(20 * block, 20 * block + 20):
+        rng = np.random.default_rng(seed)
+        shape = with_jogs(rng, *rng.uniform(6, 20, 2))
+        if seed % 2:
+            shape = affinity.rotate(shape, rng.uniform(0, 360))
+        shape = shapely.set_precision(shape, 0.001)
+        shape = max(shapely.get_parts(shape), key=shapely.area)
+        cx = new_complex(1000)
+        status = start_complex(cx, *rings_of(shape))
+        if status == COMPLEX_OK:
+            assert complex_faults(cx) == set()
+            assert inside_area(cx) == pytest.approx(shape.area, rel=1e-3, abs=0.01)
+        else:
+            assert status == OUTLINE_LOST
+            assert shapely.minimum_clearance(shape) < 0.01
+            lost += 1
+    assert lost <= 1
 
 
 @pytest.mark.skipif(not JIT, reason="minutes as plain Python")

@@ -22,7 +22,7 @@ from tests.kernels.buildings import (
     started,
 )
 
-N_RANDOM = 150 if JIT else 25
+N_RANDOM = 150 if JIT else 60
 
 
 def shortest_inner_edge(cx):
