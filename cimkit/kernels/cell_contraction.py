@@ -17,16 +17,6 @@ from __future__ import annotations
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-<<<<<<< HEAD
-from cimkit.kernels.cell_complex import (
-    CellComplex,
-    distance_to_segment,
-    segments_meet,
-    turn,
-    units,
-)
-=======
->>>>>>> solid
 from cimkit.kernels.cell_outline import cell_area
 from cimkit.kernels.cell_sight import distance_to_segment, segments_meet, turn
 from cimkit.kernels.half_edges import CellComplex, units

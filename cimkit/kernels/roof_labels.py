@@ -1,11 +1,11 @@
 """Which plane each cell of a footprint takes: fit against simplicity.
 
-The energy of a labelling is what the points say against it, in m² of roof (a point counts
-1 / density where it lies 0.2 m off its cell's plane, nothing within 0.1 m, a little more the
-farther off it is), plus a price for each metre of border between two labels and for each region.
-It is made small by greedy merging of regions, the best gain first, from every cell with its cheapest plane; then single
-cells may change side. On 160 real roofs, labels without any price fit 0.2 % more points, so a
-graph cut has little to win here.
+The energy of a labelling is what the points say against it, in m² of roof (a point counts 1 /
+density where it lies 0.2 m off its cell's plane, nothing within 0.1 m, a little more the
+farther off it is), plus a price for each metre of border between two labels and for each
+region. It is made small by greedy merging of regions, the best gain first, from every cell
+with its cheapest plane; then single cells may change side. On 160 real roofs, labels without
+any price fit 0.2 % more points, so a graph cut has little to win here.
 
 Time O(points + cells x planes + regions x borders), memory O(cells x planes).
 """
@@ -22,7 +22,7 @@ from cimkit.kernels.cell_complex import find_cell
 from cimkit.kernels.cell_outline import cell_area
 
 if TYPE_CHECKING:
-    from cimkit.kernels.cell_complex import CellComplex
+    from cimkit.kernels.half_edges import CellComplex
     from cimkit.tables._columns import FloatArray, IntArray
 
 

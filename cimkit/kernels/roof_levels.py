@@ -18,7 +18,7 @@ import numpy as np
 from cimkit.kernels._jit import helper
 
 if TYPE_CHECKING:
-    from cimkit.kernels.cell_complex import CellComplex
+    from cimkit.kernels.half_edges import CellComplex
     from cimkit.tables._columns import FloatArray, IntArray
 
 POINTS_MIN = 3

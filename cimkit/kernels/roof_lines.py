@@ -1,9 +1,11 @@
 """Lines along which the planes of a roof may meet or step.
 
 The labelled points are spread over a fine raster (each cell takes the plane of the nearest
-point); where two planes border on it there is a line between them. It is their exact intersection wherever the border keeps to it: ridges, hips, valleys. What is left are steps: the
-best direction and offset is looked for among the directions of the outline and of the planes'
-own slopes, longest first, and then moved to where it parts the points of the two planes best.
+point); where two planes border on it there is a line between them. It is their exact
+intersection wherever the border keeps to it: ridges, hips, valleys. What is left are steps:
+the best direction and offset is looked for among the directions of the outline and of the
+planes' own slopes, longest first, and then moved to where it parts the points of the two
+planes best.
 
 Time O(cells + borders log borders + lines x points), memory O(cells).
 """

@@ -1,4 +1,4 @@
-"""Solids of buildings from their points: all steps of one building, for many buildings.
+"""Solids of one building from its points: all steps in one kernel.
 
 Planes, lines, partition, labels and solids follow each other without going back to Python,
 which took a quarter of the time in a trial. Guards and fallbacks are decided here:
@@ -22,19 +22,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.cell_complex import (
-    COMPLEX_FULL,
-    COMPLEX_OK,
-    CellComplex,
-    insert_segment,
-    new_complex,
-)
+from cimkit.kernels.cell_complex import insert_segment
 from cimkit.kernels.cell_contraction import (
     absorb_thin_cells,
     contract_short_edges,
     flag_thin_cells,
 )
 from cimkit.kernels.cell_outline import start_complex
+from cimkit.kernels.half_edges import (
+    COMPLEX_FULL,
+    COMPLEX_OK,
+    CellComplex,
+    new_complex,
+)
 from cimkit.kernels.roof_labels import (
     LabelRules,
     cell_areas,
@@ -47,7 +47,7 @@ from cimkit.kernels.roof_labels import (
 from cimkit.kernels.roof_levels import step_levels
 from cimkit.kernels.roof_lines import LineRules, find_lines
 from cimkit.kernels.roof_planes import PlaneRules, find_planes
-from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid
+from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid, no_solid
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray, IntArray
@@ -84,7 +84,7 @@ CAPPED, COARSE, DEAR, THINNED, FLAT_FIT, NO_PLANE, LOST, CROWDED = 1, 2, 4, 8, 1
 
 
 class RoofRules(NamedTuple):
-    """Parameters of `model_roofs`.
+    """Parameters of `model_roof`.
 
     Attributes
     ----------
@@ -103,113 +103,31 @@ class RoofRules(NamedTuple):
     quantile: float = 0.6
 
 
-class SolidStore(NamedTuple):
-    """Solids one after the other; `size` counts vertices, ring vertices, rings and faces."""
-
-    vertices: FloatArray
-    vertex_offsets: IntArray
-    ring_vertex: IntArray
-    ring_offsets: IntArray
-    face_offsets: IntArray
-    solid_offsets: IntArray
-    semantics: IntArray
-    size: IntArray
-
-
-@helper
-def new_store(n: int) -> SolidStore:
-    """Room for the solids of n buildings, which grows."""
-    return SolidStore(
-        np.empty((32 * n + 32, 3)),
-        np.zeros(n + 1, np.int64),
-        np.empty(128 * n + 128, np.int64),
-        np.zeros(32 * n + 33, np.int64),
-        np.zeros(32 * n + 33, np.int64),
-        np.zeros(n + 1, np.int64),
-        np.empty(32 * n + 32, np.uint8),
-        np.zeros(4, np.int64),
-    )
-
-
-@helper
-def _larger(values: IntArray, need: int) -> IntArray:
-    """The array itself, or a copy with room for `need` values."""
-    if need <= len(values):
-        return values
-    out = np.zeros(max(need, 2 * len(values)), values.dtype)
-    out[: len(values)] = values
-    return out
-
-
-@helper
-def append_solid(store: SolidStore, row: int, solid: Solid) -> SolidStore:
-    """Put a solid at the end; rows of the vertices count within all buildings."""
-    v, u, r, f = store.size
-    nv, nu = len(solid.vertices), len(solid.ring_vertex)
-    nr, nf = len(solid.ring_offsets) - 1, len(solid.face_offsets) - 1
-    vertices = store.vertices
-    if v + nv > len(vertices):
-        vertices = np.empty((max(v + nv, 2 * len(vertices)), 3))
-        vertices[:v] = store.vertices[:v]
-    store = SolidStore(
-        vertices,
-        store.vertex_offsets,
-        _larger(store.ring_vertex, u + nu),
-        _larger(store.ring_offsets, r + nr + 1),
-        _larger(store.face_offsets, f + nf + 1),
-        store.solid_offsets,
-        _larger(store.semantics, f + nf),
-        store.size,
-    )
-    store.vertices[v : v + nv] = solid.vertices
-    store.ring_vertex[u : u + nu] = solid.ring_vertex + v
-    store.ring_offsets[r + 1 : r + nr + 1] = solid.ring_offsets[1:] + u
-    store.face_offsets[f + 1 : f + nf + 1] = solid.face_offsets[1:] + r
-    store.semantics[f : f + nf] = solid.semantics
-    store.size[0], store.size[1], store.size[2], store.size[3] = v + nv, u + nu, r + nr, f + nf
-    store.vertex_offsets[row + 1] = v + nv
-    store.solid_offsets[row + 1] = f + nf
-    return store
-
-
-@helper
-def trimmed(store: SolidStore) -> SolidStore:
-    """The store without its spare room."""
-    v, u, r, f = store.size
-    return SolidStore(
-        store.vertices[:v].copy(),
-        store.vertex_offsets,
-        store.ring_vertex[:u].copy(),
-        store.ring_offsets[: r + 1].copy(),
-        store.face_offsets[: f + 1].copy(),
-        store.solid_offsets,
-        store.semantics[:f].copy(),
-        store.size,
-    )
-
-
-class RoofModels(NamedTuple):
-    """Solids of many buildings at three levels, and how they were made.
+class RoofModel(NamedTuple):
+    """Solids of one building at three levels, and how they were made.
 
     Attributes
     ----------
-    box, stepped, roofed : SolidStore
-        LoD1.2, LoD1.3, LoD2.2 in local metres of each building; without faces where the level
-        was not reached.
-    reached : int8 array, shape (n,)
+    box, stepped, roofed : Solid
+        LoD1.2, LoD1.3, LoD2.2 in metres from the south-west corner of the footprint and from
+        `base`; without faces where the level was not reached.
+    base : float
+        Height that the solids are relative to.
+    reached : int
         Bits `BOX`, `STEPPED` and `ROOFED`.
-    notes : int32 array, shape (n,)
-        `CAPPED` and the like.
-    n_planes : int32 array, shape (n,)
+    notes : int
+        Bits `CAPPED` and the like.
+    n_planes : int
         Planes that were found.
     """
 
-    box: SolidStore
-    stepped: SolidStore
-    roofed: SolidStore
-    reached: IntArray
-    notes: IntArray
-    n_planes: IntArray
+    box: Solid
+    stepped: Solid
+    roofed: Solid
+    base: float
+    reached: int
+    notes: int
+    n_planes: int
 
 
 @helper
@@ -223,6 +141,9 @@ def local_points(
     needs no index. Returns also the height that z is relative to.
     """
     n = len(rows)
+    if n == 0:
+        nothing = np.empty(0)
+        return nothing, nothing, nothing, 0.0, False
     base = np.inf
     for i in rows:
         base = min(base, z[i])
@@ -422,20 +343,50 @@ def label_roof(
     return Labelled(cx, label, planes, area, cell_of_point, capped, status)
 
 
-@helper
-def model_one(
-    x: FloatArray,
-    y: FloatArray,
-    z: FloatArray,
-    ring_xy: FloatArray,
+@kernel
+def model_roof(
+    cloud_x: FloatArray,
+    cloud_y: FloatArray,
+    cloud_z: FloatArray,
+    rows: IntArray,
+    ring_mm: IntArray,
     ring_offsets: IntArray,
     area: float,
-    z_ground: float,
-    z_roof: float,
+    h_ground: float,
+    h_roof: float,
     rules: RoofRules,
-) -> tuple[Solid, Solid, Solid, int, int, int]:
-    """Three solids of one building, the level reached, notes, number of planes."""
-    notes = 0
+) -> RoofModel:
+    """Make the solids of one building at LoD1.2, LoD1.3 and LoD2.2.
+
+    Parameters
+    ----------
+    cloud_x, cloud_y, cloud_z : float64 array, shape (n_points,)
+        Metres.
+    rows : int64 array
+        Rows of the building's roof points.
+    ring_mm : int64 array, shape (n_vertices, 2)
+        Outline and courtyards in whole millimetres.
+    ring_offsets : int64 array, shape (n_rings + 1,)
+        Borders of the rings in `ring_mm`.
+    area : float
+        Of the footprint, m².
+    h_ground, h_roof : float
+        Heights of the floor and of the roof at LoD1.2, metres.
+    rules : RoofRules
+
+    Returns
+    -------
+    RoofModel
+    """
+    x0, y0 = ring_mm[:, 0].min(), ring_mm[:, 1].min()
+    ring_xy = np.empty((len(ring_mm), 2))
+    for i in range(len(ring_mm)):
+        ring_xy[i, 0] = (ring_mm[i, 0] - x0) / 1000.0
+        ring_xy[i, 1] = (ring_mm[i, 1] - y0) / 1000.0
+    x, y, z, base, thinned = local_points(cloud_x, cloud_y, cloud_z, rows, x0, y0, area)
+    z_ground, z_roof = h_ground - base, h_roof - base
+    none = no_solid(0)
+    notes = THINNED if thinned else 0
     n = len(x)
     density = max(n, 1) / max(area, 1e-3)
     no_lines = np.empty((0, 5))
@@ -443,20 +394,20 @@ def model_one(
     flat[0, 2] = z_roof
     cx, status = cut_cells(ring_xy, ring_offsets, no_lines, EPS)
     if status != COMPLEX_OK:
-        return no_solid(), no_solid(), no_solid(), 0, LOST, 0
+        return RoofModel(none, none, none, base, 0, notes | LOST, 0)
     everywhere = np.where(cx.inside[: cx.size[2]], 0, -1).astype(np.int32)
     box = make_solid(cx, everywhere, flat, z_ground, CORNER_CUT)
     if box.status != 0:
-        return no_solid(), no_solid(), no_solid(), 0, LOST, 0
+        return RoofModel(none, none, none, base, 0, notes | LOST, 0)
     if n < 3:
-        return box, no_solid(), no_solid(), BOX, NO_PLANE, 0
+        return RoofModel(box, none, none, base, BOX, notes | NO_PLANE, 0)
     planes, owner = find_planes(x, y, z, area, rules.planes)
     n_planes = len(planes)
     if n_planes == 0:
         tolerance = 2.0 * rules.planes.tolerance
         height, count = flat_plane(z, tolerance)
         if count < max(3, n // 2) or height < z_ground + LOW_ROOF:
-            return box, no_solid(), no_solid(), BOX, NO_PLANE, 0
+            return RoofModel(box, none, none, base, BOX, notes | NO_PLANE, 0)
         notes |= FLAT_FIT
         planes = with_plane(planes, height)
         owner = np.where(np.abs(z - height) <= tolerance, 0, -1).astype(np.int32)
@@ -467,7 +418,7 @@ def model_one(
     if len(lines) > LINES_MAX:
         notes |= CROWDED
         lines = lines[:LINES_MAX]
-    stepped = no_solid()
+    stepped = none
     reached = BOX
     for attempt in range(3):
         eps = EPS if attempt == 0 else EPS_COARSE
@@ -495,23 +446,8 @@ def model_one(
             notes |= CAPPED if roof.capped else 0
             notes |= COARSE if attempt > 0 else 0
             notes |= DEAR if attempt > 1 else 0
-            return box, stepped, roofed, reached | ROOFED, notes, n_planes
-    return box, stepped, no_solid(), reached, notes | COARSE | DEAR, n_planes
-
-
-@helper
-def no_solid() -> Solid:
-    """A solid without faces, for a level that was not reached."""
-    return Solid(
-        np.empty((0, 3), np.float64),
-        np.empty(0, np.int64),
-        np.zeros(1, np.int64),
-        np.zeros(1, np.int64),
-        np.empty(0, np.uint8),
-        np.empty(0, np.int32),
-        0,
-        0.0,
-    )
+            return RoofModel(box, stepped, roofed, base, reached | ROOFED, notes, n_planes)
+    return RoofModel(box, stepped, none, base, reached, notes | COARSE | DEAR, n_planes)
 
 
 @helper
@@ -535,74 +471,3 @@ def largest_planes(
         if owner[i] >= 0:
             out[i] = number[owner[i]]
     return left, out
-
-
-@kernel
-def model_roofs(
-    x: FloatArray,
-    y: FloatArray,
-    z: FloatArray,
-    rows: IntArray,
-    borders: IntArray,
-    ring_mm: IntArray,
-    ring_offsets: IntArray,
-    polygon_offsets: IntArray,
-    area: FloatArray,
-    z_ground: FloatArray,
-    z_roof: FloatArray,
-    rules: RoofRules,
-) -> RoofModels:
-    """Make solids of many buildings at LoD1.2, LoD1.3 and LoD2.2.
-
-    Parameters
-    ----------
-    x, y, z : float64 array, shape (n_points,)
-        Metres.
-    rows : int64 array
-        Rows of the roof points, building by building.
-    borders : int64 array, shape (n + 1,)
-        Borders of the buildings in `rows`.
-    ring_mm : int64 array, shape (n_vertices, 2)
-        Outlines in whole millimetres.
-    ring_offsets, polygon_offsets : int64 array
-        As in `cimkit.tables.Footprints`.
-    area, z_ground, z_roof : float64 array, shape (n,)
-        m² of the footprint; metres of the floor and of the roof at LoD1.2.
-    rules : RoofRules
-
-    Returns
-    -------
-    RoofModels
-        Vertices relative to the south-west corner of each building's footprint.
-    """
-    n = len(area)
-    box, stepped, roofed = new_store(n), new_store(n), new_store(n)
-    reached = np.zeros(n, np.int8)
-    notes = np.zeros(n, np.int32)
-    n_planes = np.zeros(n, np.int32)
-    for b in range(n):
-        first, last = polygon_offsets[b], polygon_offsets[b + 1]
-        start = ring_offsets[first]
-        ring = ring_mm[start : ring_offsets[last]]
-        x0, y0 = ring[:, 0].min(), ring[:, 1].min()
-        ring_xy = np.empty((len(ring), 2))
-        for i in range(len(ring)):
-            ring_xy[i, 0] = (ring[i, 0] - x0) / 1000.0
-            ring_xy[i, 1] = (ring[i, 1] - y0) / 1000.0
-        px, py, pz, z0, thinned = local_points(
-            x, y, z, rows[borders[b] : borders[b + 1]], x0, y0, area[b]
-        )
-        if len(px) == 0:
-            z0 = 0.0
-        one, two, three, reached[b], notes[b], n_planes[b] = model_one(
-            px, py, pz, ring_xy, ring_offsets[first : last + 1] - start, area[b],
-            z_ground[b] - z0, z_roof[b] - z0, rules,
-        )  # fmt: skip
-        notes[b] |= THINNED if thinned else 0
-        box = append_solid(box, b, one)
-        stepped = append_solid(stepped, b, two)
-        roofed = append_solid(roofed, b, three)
-        for store in (box, stepped, roofed):
-            for v in range(store.vertex_offsets[b], store.vertex_offsets[b + 1]):
-                store.vertices[v, 2] += z0
-    return RoofModels(trimmed(box), trimmed(stepped), trimmed(roofed), reached, notes, n_planes)

@@ -18,12 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import kernel
-<<<<<<< HEAD
-from cimkit.kernels.cell_complex import CellComplex, rounded
-=======
 from cimkit.kernels.cell_contraction import absorb_thin_cells, flag_thin_cells
 from cimkit.kernels.half_edges import CellComplex, rounded
->>>>>>> solid
 from cimkit.kernels.roof_faces import (
     FaceList,
     add_ground_face,

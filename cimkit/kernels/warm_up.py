@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from cimkit.kernels.cell_neighbours import compare_neighbours, count_around, lift_to_middle
+from cimkit.kernels.edge_profiles import count_across_edges
 from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import build_grid
@@ -24,7 +25,7 @@ from cimkit.kernels.progressive_morphology import (
 )
 from cimkit.kernels.ring_triangles import triangulate_rings
 from cimkit.kernels.roof_cover import cover_roofs
-from cimkit.kernels.roof_model import RoofRules, model_roofs
+from cimkit.kernels.roof_model import RoofRules, model_roof
 from cimkit.kernels.roof_residuals import Solids, roof_residuals
 from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.shell_edges import judge_shells
@@ -103,12 +104,8 @@ def _warm_up_roofs() -> None:
     x, y = east.ravel(), north.ravel()
     z = 5.0 - np.abs(y - 2.0)
     ring = np.array([[0, 0], [6000, 0], [6000, 4000], [0, 4000]])
-    one = np.array([0, 1])
-    model_roofs(
-        *(x, y, z, np.arange(len(x)), np.array([0, len(x)])),
-        *(ring, np.array([0, 4]), one, np.array([24.0]), np.zeros(1), np.full(1, 4.0)),
-        RoofRules(),
-    )
+    model_roof(x, y, z, np.arange(len(x)), ring, np.array([0, 4]), 24.0, 0.0, 4.0, RoofRules())
+    count_across_edges(x, y, np.array([[0.0, 0.0, 6.0, 0.0]]), np.zeros(1, np.int64), 1)
 
 
 def _mark() -> str:

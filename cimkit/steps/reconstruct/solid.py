@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, SolidStore, model_roofs
+from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, model_roof
+from cimkit.kernels.roof_solid import Solid
 from cimkit.tables import Footprints, Models
 from cimkit.tables._columns import TEXT, ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
@@ -61,56 +62,69 @@ def make_solids(
         A building whose outline cannot be partitioned has the prism of `extrude` at LoD1.2.
     """
     ring_mm = np.rint(footprints.xy * 1000.0).astype(np.int64)
-    found = model_roofs(
-        *xyz,
-        rows,
-        borders,
-        ring_mm,
-        footprints.ring_offsets,
-        footprints.polygon_offsets,
-        footprints.area,
-        z_ground,
-        z_roof,
-        rules,
-    )
-    first = footprints.ring_offsets[footprints.polygon_offsets[:-1]]
-    corner = np.minimum.reduceat(ring_mm, first, axis=0) if len(first) else ring_mm
-    lost = np.flatnonzero(found.reached & BOX == 0)
-    prisms = extrude(footprints.take(lost), z_ground[lost], z_roof[lost])
-    parts, row, level = [prisms], [lost], [np.zeros(len(lost))]
-    for number, (store, bit, lod) in enumerate(
-        (
-            (found.box, BOX, "1.2"),
-            (found.stepped, STEPPED, "1.3"),
-            (found.roofed, ROOFED, "2.2"),
+    ring, polygon = footprints.ring_offsets, footprints.polygon_offsets
+    area, n = footprints.area, len(footprints)
+    notes, n_planes = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    made: list[tuple[int, str, Solid]] = []
+    lost = []
+    for row in range(n):
+        rings = ring[polygon[row] : polygon[row + 1] + 1]
+        outline = ring_mm[rings[0] : rings[-1]]
+        model = model_roof(
+            *(*xyz, rows[borders[row] : borders[row + 1]], outline, rings - rings[0]),
+            *(area[row], z_ground[row], z_roof[row], rules),
         )
-    ):
-        made = np.flatnonzero(found.reached & bit)
-        parts.append(_models_of(store, footprints, corner, lod).take(made))
-        row.append(made)
-        level.append(np.full(len(made), number))
-    order = np.lexsort((np.concatenate(level), np.concatenate(row)))
-    return RoofSolids(
-        Models.concatenate(parts).take(order),
-        found.notes.astype(np.int64),
-        found.n_planes.astype(np.int64),
+        notes[row], n_planes[row] = model.notes, model.n_planes
+        if not model.reached & BOX:
+            lost.append(row)
+        for bit, lod, solid in (
+            (BOX, "1.2", model.box),
+            (STEPPED, "1.3", model.stepped),
+            (ROOFED, "2.2", model.roofed),
+        ):
+            if model.reached & bit:
+                corner = (*outline.min(axis=0).tolist(), model.base * 1000.0)
+                made.append((row, lod, _in_place(solid, corner)))
+    prisms = extrude(
+        footprints.take(np.array(lost, dtype=np.int64)), z_ground[lost], z_roof[lost]
     )
+    solids = _join(footprints, made)
+    order = np.argsort([*(row for row, _, _ in made), *lost], kind="stable")
+    return RoofSolids(Models.concatenate([solids, prisms]).take(order), notes, n_planes)
 
 
-def _models_of(store: SolidStore, footprints: Footprints, corner: IntArray, lod: str) -> Models:
-    """Solids of a kernel in the coordinates of the city, whole tenths of a millimetre."""
-    units = np.rint(store.vertices * 10_000.0)
-    units[:, :2] += 10.0 * np.repeat(corner, np.diff(store.vertex_offsets), axis=0)
+def _in_place(solid: Solid, corner_mm: tuple[float, float, float]) -> Solid:
+    """The solid in the coordinates of the city, in whole tenths of a millimetre."""
+    units = np.rint(solid.vertices * 10_000.0) + np.rint(np.array(corner_mm) * 10.0)
+    return solid._replace(vertices=units / 10_000.0)
+
+
+def _join(footprints: Footprints, made: list[tuple[int, str, Solid]]) -> Models:
+    """Solids one after the other."""
+
+    def joined(name: str) -> IntArray:
+        """Offsets, each part's counted on from the end of those before."""
+        parts = [getattr(solid, name) for _, _, solid in made]
+        starts = np.cumsum([0] + [part[-1] for part in parts])
+        return np.concatenate([[0], *(p[1:] + s for p, s in zip(parts, starts, strict=False))])
+
+    solids = [solid for _, _, solid in made]
+    vertex_offsets = np.cumsum([0] + [len(solid.vertices) for solid in solids])
     return Models(
-        footprints.building_id,
-        np.full(len(footprints), lod, dtype=TEXT),
-        units / 10_000.0,
-        store.vertex_offsets,
-        store.ring_vertex,
-        store.ring_offsets,
-        store.face_offsets,
-        store.solid_offsets,
-        store.semantics,
+        footprints.building_id[[row for row, _, _ in made]],
+        np.array([lod for _, lod, _ in made], dtype=TEXT),
+        np.concatenate([np.empty((0, 3)), *(solid.vertices for solid in solids)]),
+        vertex_offsets,
+        np.concatenate(
+            [
+                np.empty(0, dtype=np.int64),
+                *(s.ring_vertex + v for s, v in zip(solids, vertex_offsets, strict=False)),
+            ]
+        ),
+        joined("ring_offsets"),
+        joined("face_offsets"),
+        np.cumsum([0] + [len(solid.semantics) for solid in solids]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *(s.semantics for s in solids)]),
         footprints.crs,
     )
 
