@@ -255,7 +255,7 @@ def cells_of_square(rng: np.random.Generator) -> Any:
 
 def _costs(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
     cx = cells_of_square(rng)
-    x, y = rng.uniform(1, 13, (2, n))
+    x, y = rng.uniform(-0.9, 12.9, (2, n))
     planes = np.column_stack([rng.normal(0, 0.3, (4, 2)), rng.uniform(3, 9, 4)])
     low = rng.uniform(2, 5, 4)
     z = rng.uniform(2, 9, n)
@@ -290,7 +290,7 @@ def _levels(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
     cx = cells_of_square(rng)
     planes = np.column_stack([rng.normal(0, 0.2, (3, 2)), rng.uniform(3, 14, 3)])
     label = np.where(cx.inside[: cx.size[2]], rng.integers(0, 3, cx.size[2]), -1)
-    x, y = rng.uniform(1, 13, (2, n))
+    x, y = rng.uniform(-0.9, 12.9, (2, n))
     return cx, label.astype(np.int32), planes, rng.uniform(3, 14, n), x, y, 3.0, 0.6
 
 

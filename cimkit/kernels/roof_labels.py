@@ -313,7 +313,9 @@ def _change_sides(
             best, chosen = -1e-9, -1
             for m in range(start[c], start[c + 1]):
                 new = label[other[m]]
-                if new in (own, chosen):
+                if new == own:
+                    continue
+                if new == chosen:
                     continue
                 with_new = 0.0
                 for o in range(start[c], start[c + 1]):

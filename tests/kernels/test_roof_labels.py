@@ -134,7 +134,7 @@ def test_a_cell_changes_sides_after_the_merge():
 @pytest.mark.parametrize("seed", range(8))
 def test_points_lie_in_the_cells_that_are_found(seed):
     rng, cx = random_cells(seed)
-    x, y = rng.uniform(0.5, 13, (2, 60))
+    x, y = rng.uniform(-0.9, 12.9, (2, 60))
     where = locate_points(cx, x, y)
     shapes = cell_polygons(cx)
     assert (shapely.distance(shapes[where], shapely.points(x, y)) < 1e-6).all()
@@ -156,9 +156,9 @@ def test_shared_borders_are_those_of_the_cells():
 def test_points_outside_cost_nothing():
     cx = started(box(0, 0, 12, 12))
     planes = np.array([[0.0, 0, 5.0]])
-    x = np.array([0.2, 6.0, 6.0])  # the footprint begins at 1 m in the box
+    x = np.array([-0.5, 6.0, 6.0])  # the box begins 1 m before the footprint
     where = np.array([locate_points(cx, x[:1], x[:1])[0], -1, -1], dtype=np.int32)
-    where[0] = np.flatnonzero(~cx.inside[: cx.size[2]])[0]
+    assert not cx.inside[where[0]]
     cost = cell_costs(
         cx, cell_areas(cx), x, x, np.zeros(3), where, planes, planes[:, 2], planes[:, 2],
         1.0, LabelRules(),
@@ -216,13 +216,12 @@ def flat_parts(*heights, points=True, step=3.0):
     """LoD1.3 of strips 3 m wide, each flat; heights by strip."""
     n = len(heights)
     cx = started(box(0, 0, 3 * n, 5))
-    cut(cx, *[(1 + 3 * k, 0, 1 + 3 * k, 7) for k in range(1, n)])  # the box begins 1 m before
-    label = labelled(cx, lambda x, _: int((x - cx.xy[:, 0][4:].min()) // 3))
+    cut(cx, *[(3 * k, -1, 3 * k, 6) for k in range(1, n)])
+    label = labelled(cx, lambda x, _: int(x // 3))
     planes = np.zeros((n, 3))
     planes[:, 2] = heights
     rng = np.random.default_rng(0)
-    low = cx.xy[4 : cx.size[0]].min(axis=0)
-    x, y = rng.uniform(low, low + (3 * n, 5), (100 * n if points else 0, 2)).T.copy()
+    x, y = rng.uniform(0, (3 * n, 5), (100 * n if points else 0, 2)).T.copy()
     where = locate_points(cx, x, y)
     z = planes[label[where], 2] if points else np.empty(0)
     level, found = step_levels(cx, label, cell_areas(cx), planes, z, where, step, 0.6)
@@ -238,9 +237,6 @@ def test_steps_of_three_metres_are_kept(points):
 
 
 def test_the_smallest_step_is_joined_first():
-    assert flat_parts(4.0, 6.0, 8.5, 20.0) == [6.0, 6.0, 6.0, 20.0] or len(
-        set(flat_parts(4.0, 6.0, 8.5, 20.0))
-    ) == 3
     found = flat_parts(4.0, 6.5, 8.5, 20.0, points=False)  # 6.5 and 8.5 become 7.5
     assert found == [4.0, 7.5, 7.5, 20.0]
 
