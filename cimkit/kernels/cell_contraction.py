@@ -20,7 +20,7 @@ from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.cell_outline import cell_area
 from cimkit.kernels.cell_sight import distance_to_segment, segments_meet, turn
 from cimkit.kernels.half_edges import CellComplex, units
-from cimkit.tables._columns import IntArray
+from cimkit.tables._columns import WholeArray
 
 STRAIGHT_OUTLINE = 0.001
 """Metres: a vertex of the outline this close to the line of its neighbours is no corner."""
@@ -377,7 +377,7 @@ def flag_thin_cells(cx: CellComplex, width: float) -> int:
 
 
 @kernel
-def absorb_thin_cells(cx: CellComplex, label: IntArray) -> int:
+def absorb_thin_cells(cx: CellComplex, label: WholeArray) -> int:
     """Give each thin cell the label of the inner neighbours that share most of its border.
 
     Thick neighbours count first; a thin cell among thin ones takes what they have after a

@@ -31,7 +31,7 @@ from cimkit.kernels.half_edges import (
     start_box,
     units,
 )
-from cimkit.tables._columns import FloatArray, IntArray
+from cimkit.tables._columns import FloatArray, WholeArray
 
 OUTLINE_LOST = 2
 """The outline in the complex is not the footprint's: repair the footprint, start again."""
@@ -299,7 +299,7 @@ def inside_area(cx: CellComplex) -> float:
 
 
 @kernel
-def _order_edges(xy: FloatArray, ring_offsets: IntArray) -> tuple[IntArray, IntArray, float]:
+def _order_edges(xy: FloatArray, ring_offsets: WholeArray) -> tuple[WholeArray, WholeArray, float]:
     """Edges between corners, longest first, by their start, their ends, and the area inside."""
     n = len(xy)
     keep = np.zeros(n, np.bool_)
@@ -345,7 +345,7 @@ def _order_edges(xy: FloatArray, ring_offsets: IntArray) -> tuple[IntArray, IntA
 
 
 @kernel
-def start_complex(cx: CellComplex, ring_xy: FloatArray, ring_offsets: IntArray) -> int:
+def start_complex(cx: CellComplex, ring_xy: FloatArray, ring_offsets: WholeArray) -> int:
     """Make the box of a footprint, its edges and its inside.
 
     Parameters

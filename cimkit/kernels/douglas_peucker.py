@@ -16,7 +16,7 @@ import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.cell_sight import distance_to_segment
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, FloatArray, WholeArray
 
 
 @helper
@@ -27,7 +27,7 @@ def _is_lower(xy: FloatArray, v: int, w: int) -> bool:
 
 @kernel
 def thin_out(
-    xy: FloatArray, chain: IntArray, i: int, j: int, tolerance: float, keep: BoolArray
+    xy: FloatArray, chain: WholeArray, i: int, j: int, tolerance: float, keep: BoolArray
 ) -> None:
     """Mark the vertices that stand out between the entries i and j of a chain.
 
@@ -68,7 +68,7 @@ def thin_out(
 
 @kernel
 def thin_out_ring(
-    xy: FloatArray, chain: IntArray, n: int, tolerance: float, keep: BoolArray
+    xy: FloatArray, chain: WholeArray, n: int, tolerance: float, keep: BoolArray
 ) -> None:
     """Same for a ring of n vertices; `chain` has room for n more entries."""
     low = 0

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, FloatArray, WholeArray
 
 COMPLEX_OK, COMPLEX_FULL = 0, 1
 """Whether all vertices found room; where not, start again with a larger complex."""
@@ -57,19 +57,19 @@ class CellComplex(NamedTuple):
     """
 
     xy: FloatArray
-    leaving: IntArray
-    origin: IntArray
-    following: IntArray
-    previous: IntArray
-    cell: IntArray
-    line: IntArray
+    leaving: WholeArray
+    origin: WholeArray
+    following: WholeArray
+    previous: WholeArray
+    cell: WholeArray
+    line: WholeArray
     outline: BoolArray
-    first: IntArray
+    first: WholeArray
     inside: BoolArray
     thin: BoolArray
-    mark: IntArray
-    stack: IntArray
-    size: IntArray
+    mark: WholeArray
+    stack: WholeArray
+    size: WholeArray
 
 
 @kernel

@@ -23,7 +23,7 @@ from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.douglas_peucker import thin_out, thin_out_ring
 from cimkit.kernels.half_edges import CellComplex, units
 from cimkit.kernels.roof_heights import Roof, region_at
-from cimkit.tables._columns import BoolArray, ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, FloatArray, WholeArray
 
 STRAIGHT = 3e-4
 """Metres: least distance from the line of its kept neighbours of a vertex that is kept."""
@@ -35,16 +35,16 @@ GROUND, WALL, ROOF = 0, 1, 2
 class FaceList(NamedTuple):
     """Faces under construction; `size` counts ring vertices, rings, faces, and flaws."""
 
-    ring_vertex: IntArray
-    ring_offsets: IntArray
-    face_offsets: IntArray
-    semantics: ByteArray
-    plane: IntArray
-    size: IntArray
+    ring_vertex: WholeArray
+    ring_offsets: WholeArray
+    face_offsets: WholeArray
+    semantics: WholeArray
+    plane: WholeArray
+    size: WholeArray
 
 
 @helper
-def next_border(cx: CellComplex, region: IntArray, h: int) -> int:
+def next_border(cx: CellComplex, region: WholeArray, h: int) -> int:
     """Next half-edge along the border of the same region."""
     r = region_at(cx, region, h)
     n = cx.following[h]
@@ -54,7 +54,7 @@ def next_border(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @helper
-def next_outline(cx: CellComplex, region: IntArray, h: int) -> int:
+def next_outline(cx: CellComplex, region: WholeArray, h: int) -> int:
     """Next half-edge along the border of the inside."""
     n = cx.following[h]
     while region_at(cx, region, n ^ 1) >= 0:
@@ -63,7 +63,7 @@ def next_outline(cx: CellComplex, region: IntArray, h: int) -> int:
 
 
 @kernel
-def keep_floor_vertices(cx: CellComplex, region: IntArray, keep: BoolArray) -> None:
+def keep_floor_vertices(cx: CellComplex, region: WholeArray, keep: BoolArray) -> None:
     """Corners of the outline."""
     chain = np.empty(2 * cx.size[1] + 2, np.int64)
     seen = np.zeros(cx.size[1], np.bool_)
@@ -164,18 +164,18 @@ def _close_face(faces: FaceList, kind: int, plane: int) -> None:
 class Loops(NamedTuple):
     """Simple cycles of one or many faces before they are told apart as outlines and holes."""
 
-    vertex: IntArray
-    start: IntArray
-    owner: IntArray
+    vertex: WholeArray
+    start: WholeArray
+    owner: WholeArray
     is_outline: BoolArray
-    place: IntArray
-    stack: IntArray
-    size: IntArray
+    place: WholeArray
+    stack: WholeArray
+    size: WholeArray
 
 
 @kernel
 def _add_loop(
-    loops: Loops, first: int, last: int, xy: FloatArray, plan: IntArray, owner: int
+    loops: Loops, first: int, last: int, xy: FloatArray, plan: WholeArray, owner: int
 ) -> bool:
     """Copy a part of the stack as a loop; False where it has no area."""
     n, m = loops.size[0], loops.size[1]
@@ -200,7 +200,7 @@ def _add_loop(
 
 @kernel
 def _cut_into_loops(
-    loops: Loops, path: IntArray, n: int, xy: FloatArray, plan: IntArray, owner: int
+    loops: Loops, path: WholeArray, n: int, xy: FloatArray, plan: WholeArray, owner: int
 ) -> bool:
     """Add the loops of a closed path that may meet vertices twice."""
     fine = True
@@ -250,7 +250,7 @@ def _write_loop(faces: FaceList, loops: Loops, k: int, reverse: bool) -> None:
 
 @kernel
 def _write_faces(
-    faces: FaceList, loops: Loops, owner_plane: IntArray, kind: int, reverse: bool
+    faces: FaceList, loops: Loops, owner_plane: WholeArray, kind: int, reverse: bool
 ) -> None:
     """Write the loops of each owner as one face: the outline, then its holes."""
     n_owners = len(owner_plane)
@@ -280,9 +280,9 @@ def add_roof_faces(
     cx: CellComplex,
     roof: Roof,
     keep: BoolArray,
-    base: IntArray,
-    plan: IntArray,
-    region_plane: IntArray,
+    base: WholeArray,
+    plan: WholeArray,
+    region_plane: WholeArray,
     faces: FaceList,
 ) -> None:
     """One face for each region."""
@@ -314,8 +314,8 @@ def add_ground_face(
     cx: CellComplex,
     roof: Roof,
     floor: BoolArray,
-    base: IntArray,
-    plan: IntArray,
+    base: WholeArray,
+    plan: WholeArray,
     faces: FaceList,
 ) -> None:
     """The floor, which looks down."""
@@ -360,7 +360,7 @@ def _climb(faces: FaceList, s: int, t: int) -> None:
 
 @kernel
 def add_inner_walls(
-    cx: CellComplex, roof: Roof, keep: BoolArray, base: IntArray, faces: FaceList
+    cx: CellComplex, roof: Roof, keep: BoolArray, base: WholeArray, faces: FaceList
 ) -> None:
     """Walls on the edges between two regions, looking towards the lower one."""
     region = roof.region
@@ -401,7 +401,7 @@ def add_outer_walls(
     roof: Roof,
     keep: BoolArray,
     floor: BoolArray,
-    base: IntArray,
+    base: WholeArray,
     faces: FaceList,
 ) -> None:
     """One wall on each straight run of the outline, from the floor to the roofs."""

@@ -33,7 +33,7 @@ from cimkit.kernels.half_edges import (
     split_cell,
     split_edge,
 )
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+from cimkit.tables._columns import BoolArray, FloatArray, WholeArray
 
 SAME_HEIGHT = 0.0012
 """Metres: heights at one vertex that are closer become one. Validators join at 1 mm."""
@@ -79,12 +79,12 @@ class Roof(NamedTuple):
         Crossings, which the outline of a face cannot leave out.
     """
 
-    label: IntArray
-    region: IntArray
-    level: IntArray
+    label: WholeArray
+    region: WholeArray
+    level: WholeArray
     height: FloatArray
     gap: FloatArray
-    levels: IntArray
+    levels: WholeArray
     pinned: BoolArray
 
 
@@ -110,14 +110,14 @@ def copy_complex(cx: CellComplex, capacity: int) -> CellComplex:
 
 
 @helper
-def region_at(cx: CellComplex, region: IntArray, h: int) -> int:
+def region_at(cx: CellComplex, region: WholeArray, h: int) -> int:
     """Region at the left of a half-edge, -1 outside."""
     c = cx.cell[h]
     return int(region[c]) if c >= 0 else -1
 
 
 @kernel
-def number_regions(cx: CellComplex, label: IntArray, region: IntArray, by_label: bool) -> int:
+def number_regions(cx: CellComplex, label: WholeArray, region: WholeArray, by_label: bool) -> int:
     """Number the connected cells of the same label (or of the inside); returns how many."""
     n_regions = 0
     for c in range(cx.size[2]):
@@ -148,7 +148,7 @@ def number_regions(cx: CellComplex, label: IntArray, region: IntArray, by_label:
 
 @kernel
 def set_levels(
-    cx: CellComplex, roof: Roof, planes: FloatArray, v: int, value: FloatArray, owner: IntArray
+    cx: CellComplex, roof: Roof, planes: FloatArray, v: int, value: FloatArray, owner: WholeArray
 ) -> None:
     """Heights of all sectors around a vertex, sorted and made one where they are close."""
     x, y = cx.xy[v, 0], cx.xy[v, 1]
@@ -191,7 +191,7 @@ def set_levels(
 
 @kernel
 def _split_at_crossing(
-    cx: CellComplex, roof: Roof, planes: FloatArray, h: int, value: FloatArray, owner: IntArray
+    cx: CellComplex, roof: Roof, planes: FloatArray, h: int, value: FloatArray, owner: WholeArray
 ) -> bool:
     """Put a vertex where the sides of an edge change order; False where that is impossible."""
     g = h ^ 1
@@ -233,7 +233,7 @@ def _split_at_crossing(
 
 @kernel
 def split_crossings(
-    cx: CellComplex, roof: Roof, planes: FloatArray, value: FloatArray, owner: IntArray
+    cx: CellComplex, roof: Roof, planes: FloatArray, value: FloatArray, owner: WholeArray
 ) -> bool:
     """Until no edge between two regions changes its upper side; False where that fails."""
     for _ in range(ROUNDS):
@@ -408,7 +408,7 @@ def cut_corners(
     planes: FloatArray,
     cut: float,
     value: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
 ) -> int:
     """Cut corners where high sectors are not contiguous; returns how many, -1 on failure."""
     n_cuts = 0

@@ -23,7 +23,7 @@ from cimkit.kernels.cell_outline import cell_area
 
 if TYPE_CHECKING:
     from cimkit.kernels.half_edges import CellComplex
-    from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray, WholeArray
 
 
 class LabelRules(NamedTuple):
@@ -53,7 +53,7 @@ class LabelRules(NamedTuple):
 
 
 @helper
-def locate_points(cx: CellComplex, x: FloatArray, y: FloatArray) -> IntArray:
+def locate_points(cx: CellComplex, x: FloatArray, y: FloatArray) -> WholeArray:
     """Cell of each point, each looked for from that of the point before."""
     found = np.empty(len(x), np.int32)
     here = 0
@@ -79,7 +79,7 @@ def cell_costs(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    cell_of_point: IntArray,
+    cell_of_point: WholeArray,
     planes: FloatArray,
     low: FloatArray,
     high: FloatArray,
@@ -127,7 +127,7 @@ def height_range(cx: CellComplex, c: int, plane: FloatArray) -> tuple[float, flo
 
 @helper
 def height_limits(
-    z: FloatArray, owner: IntArray, n_planes: int
+    z: FloatArray, owner: WholeArray, n_planes: int
 ) -> tuple[FloatArray, FloatArray]:
     """Heights of the lowest and the highest point of each plane."""
     low, high = np.full(n_planes, np.inf), np.full(n_planes, -np.inf)
@@ -139,7 +139,7 @@ def height_limits(
 
 
 @helper
-def shared_borders(cx: CellComplex) -> tuple[IntArray, FloatArray]:
+def shared_borders(cx: CellComplex) -> tuple[WholeArray, FloatArray]:
     """Two cells inside the footprint and their common length, for each edge between such."""
     count = 0
     cells = np.empty((cx.size[1] // 2, 2), np.int32)
@@ -156,7 +156,7 @@ def shared_borders(cx: CellComplex) -> tuple[IntArray, FloatArray]:
 
 
 @helper
-def label_cells(cx: CellComplex, cost: FloatArray, border: float, region: float) -> IntArray:
+def label_cells(cx: CellComplex, cost: FloatArray, border: float, region: float) -> WholeArray:
     """Plane of each cell, -1 outside the footprint."""
     n_cells = len(cost)
     label = np.full(n_cells, -1, np.int32)
@@ -174,13 +174,13 @@ def label_cells(cx: CellComplex, cost: FloatArray, border: float, region: float)
 
 @helper
 def _merge_regions(
-    label: IntArray,
-    cells: IntArray,
+    label: WholeArray,
+    cells: WholeArray,
     length: FloatArray,
     cost: FloatArray,
     border: float,
     region: float,
-) -> IntArray:
+) -> WholeArray:
     """Join regions as long as it pays; sets the label of each region's first cell."""
     n_cells = len(cost)
     into = np.arange(n_cells).astype(np.int32)
@@ -236,7 +236,7 @@ def _merge_regions(
 
 
 @helper
-def _unite_pairs(pair: IntArray, shared: FloatArray, n_pairs: int, n_cells: int) -> int:
+def _unite_pairs(pair: WholeArray, shared: FloatArray, n_pairs: int, n_cells: int) -> int:
     """Sum up the borders of the same two cells; returns how many pairs are left."""
     key = np.empty(n_pairs, np.int64)
     for m in range(n_pairs):
@@ -258,7 +258,7 @@ def _unite_pairs(pair: IntArray, shared: FloatArray, n_pairs: int, n_cells: int)
 @helper
 def _gain(
     total: FloatArray,
-    label: IntArray,
+    label: WholeArray,
     a: int,
     b: int,
     shared: float,
@@ -279,8 +279,8 @@ def _gain(
 
 @helper
 def _change_sides(
-    label: IntArray,
-    cells: IntArray,
+    label: WholeArray,
+    cells: WholeArray,
     length: FloatArray,
     cost: FloatArray,
     border: float,
@@ -313,9 +313,7 @@ def _change_sides(
             best, chosen = -1e-9, -1
             for m in range(start[c], start[c + 1]):
                 new = label[other[m]]
-                if new == own:
-                    continue
-                if new == chosen:
+                if new == own or new == chosen:  # noqa: SIM109  (numba: types differ)
                     continue
                 with_new = 0.0
                 for o in range(start[c], start[c + 1]):

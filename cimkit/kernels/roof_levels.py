@@ -19,7 +19,7 @@ from cimkit.kernels._jit import helper
 
 if TYPE_CHECKING:
     from cimkit.kernels.half_edges import CellComplex
-    from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray, WholeArray
 
 POINTS_MIN = 3
 """A region with fewer points takes its height from its plane."""
@@ -29,7 +29,7 @@ BORDER_MIN = 0.1
 
 
 @helper
-def regions_of(cx: CellComplex, label: IntArray) -> tuple[IntArray, int]:
+def regions_of(cx: CellComplex, label: WholeArray) -> tuple[WholeArray, int]:
     """Number the connected sets of cells with one label; -1 outside the footprint."""
     n_cells = cx.size[2]
     region = np.full(n_cells, -1, np.int32)
@@ -71,14 +71,14 @@ def quantile_of(values: FloatArray, q: float) -> float:
 @helper
 def step_levels(
     cx: CellComplex,
-    label: IntArray,
+    label: WholeArray,
     area: FloatArray,
     planes: FloatArray,
     z: FloatArray,
-    cell_of_point: IntArray,
+    cell_of_point: WholeArray,
     step: float,
     quantile: float,
-) -> tuple[IntArray, FloatArray]:
+) -> tuple[WholeArray, FloatArray]:
     """Label of each cell and the horizontal planes of LoD1.3."""
     n_cells = cx.size[2]
     region, count = regions_of(cx, label)
@@ -134,8 +134,8 @@ def step_levels(
 
 @helper
 def _points_of_regions(
-    region: IntArray, count: int, cell_of_point: IntArray
-) -> tuple[IntArray, IntArray]:
+    region: WholeArray, count: int, cell_of_point: WholeArray
+) -> tuple[WholeArray, WholeArray]:
     """Borders of the regions, and rows of their points."""
     start = np.zeros(count + 1, np.int64)
     for c in cell_of_point:
@@ -171,9 +171,9 @@ def _height_at_middle(cx: CellComplex, c: int, plane: FloatArray) -> float:
 @helper
 def _joined_height(
     keep: int,
-    into: IntArray,
-    start: IntArray,
-    rows: IntArray,
+    into: WholeArray,
+    start: WholeArray,
+    rows: WholeArray,
     z: FloatArray,
     height: FloatArray,
     weight: FloatArray,

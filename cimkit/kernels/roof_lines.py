@@ -20,7 +20,7 @@ import numpy as np
 from cimkit.kernels._jit import helper, kernel
 
 if TYPE_CHECKING:
-    from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+    from cimkit.tables._columns import BoolArray, FloatArray, WholeArray
 
 CELLS_MAX = 400_000
 """Of the raster: 1.6 MB for each array. A hall of 300 x 100 m still has cells of 0.27 m."""
@@ -65,7 +65,7 @@ class LineRules(NamedTuple):
 @helper
 def inside_raster(
     ring_xy: FloatArray,
-    ring_offsets: IntArray,
+    ring_offsets: WholeArray,
     west: float,
     south: float,
     cell: float,
@@ -101,13 +101,13 @@ def label_raster(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     west: float,
     south: float,
     cell: float,
     rows: int,
     columns: int,
-) -> IntArray:
+) -> WholeArray:
     """Plane of the nearest labelled point of each cell, smoothed; -1 without any point.
 
     Of several points in a cell the highest counts: the roof is seen from above. Distances are
@@ -154,7 +154,7 @@ def label_raster(
 
 
 @helper
-def _smooth(label: IntArray) -> IntArray:
+def _smooth(label: WholeArray) -> WholeArray:
     """Most frequent label of the 3 x 3 cells around; of equally frequent ones its own."""
     rows, columns = label.shape
     out = label.copy()
@@ -181,7 +181,7 @@ def _smooth(label: IntArray) -> IntArray:
 
 
 @helper
-def outline_directions(ring_xy: FloatArray, ring_offsets: IntArray) -> FloatArray:
+def outline_directions(ring_xy: FloatArray, ring_offsets: WholeArray) -> FloatArray:
     """Angles (0 to pi) of the outline's edges, those that lead most metres first."""
     n = len(ring_xy)
     angle, weight = np.empty(n), np.empty(n)
@@ -214,8 +214,8 @@ def _apart(a: float, b: float) -> float:
 
 @helper
 def _borders(
-    label: IntArray, inside: BoolArray, west: float, south: float, cell: float, n: int
-) -> tuple[IntArray, FloatArray]:
+    label: WholeArray, inside: BoolArray, west: float, south: float, cell: float, n: int
+) -> tuple[WholeArray, FloatArray]:
     """Pair of planes (i * n + j, i < j) and middle of each border between two cells."""
     rows, columns = label.shape
     count = 0
@@ -252,10 +252,10 @@ def find_lines(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     planes: FloatArray,
     ring_xy: FloatArray,
-    ring_offsets: IntArray,
+    ring_offsets: WholeArray,
     density: float,
     rules: LineRules,
 ) -> FloatArray:
@@ -313,7 +313,7 @@ def _lines_of_pair(
     planes: FloatArray,
     x: FloatArray,
     y: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     outline: FloatArray,
     cell: float,
     rules: LineRules,
@@ -431,7 +431,7 @@ def _best_step(
 def _parting_offset(
     x: FloatArray,
     y: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     i: int,
     j: int,
     ux: float,
@@ -513,10 +513,10 @@ def find_roof_lines(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     planes: FloatArray,
     ring_xy: FloatArray,
-    ring_offsets: IntArray,
+    ring_offsets: WholeArray,
     density: float,
     rules: LineRules,
 ) -> FloatArray:

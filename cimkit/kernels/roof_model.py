@@ -50,7 +50,7 @@ from cimkit.kernels.roof_planes import PlaneRules, find_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid, no_solid
 
 if TYPE_CHECKING:
-    from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray, WholeArray
 
 POINTS_MAX = 100_000
 """Of one building. More, or more than `DENSITY_MAX`, are thinned."""
@@ -132,7 +132,7 @@ class RoofModel(NamedTuple):
 
 @helper
 def local_points(
-    x: FloatArray, y: FloatArray, z: FloatArray, rows: IntArray, x0: int, y0: int, area: float
+    x: FloatArray, y: FloatArray, z: FloatArray, rows: WholeArray, x0: int, y0: int, area: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, float, bool]:
     """Points of a building in metres from a corner, sorted, thinned where they are too many.
 
@@ -182,7 +182,7 @@ def flat_plane(z: FloatArray, tolerance: float) -> tuple[float, int]:
 
 @helper
 def cut_cells(
-    ring_xy: FloatArray, ring_offsets: IntArray, lines: FloatArray, eps: float
+    ring_xy: FloatArray, ring_offsets: WholeArray, lines: FloatArray, eps: float
 ) -> tuple[CellComplex, int]:
     """Partition of a footprint by lines, in a complex that is large enough."""
     n = len(ring_xy)
@@ -206,7 +206,7 @@ def cut_cells(
 
 @helper
 def iso_lines(
-    cx: CellComplex, label: IntArray, planes: FloatArray, height: float
+    cx: CellComplex, label: WholeArray, planes: FloatArray, height: float
 ) -> FloatArray:
     """Lines at one height on the planes that rise above it, across the cells where they do."""
     lines = np.empty((len(planes), 5))
@@ -239,7 +239,7 @@ def iso_lines(
 
 
 @helper
-def highest_cell(cx: CellComplex, label: IntArray, planes: FloatArray) -> float:
+def highest_cell(cx: CellComplex, label: WholeArray, planes: FloatArray) -> float:
     """Highest point of a labelled partition."""
     top = -np.inf
     for c in range(cx.size[2]):
@@ -251,7 +251,7 @@ def highest_cell(cx: CellComplex, label: IntArray, planes: FloatArray) -> float:
 @helper
 def keep_within(
     cx: CellComplex,
-    label: IntArray,
+    label: WholeArray,
     cost: FloatArray,
     planes: FloatArray,
     low: float,
@@ -290,10 +290,10 @@ class Labelled(NamedTuple):
     """A partition whose cells have planes."""
 
     cx: CellComplex
-    label: IntArray
+    label: WholeArray
     planes: FloatArray
     area: FloatArray
-    cell_of_point: IntArray
+    cell_of_point: WholeArray
     capped: bool
     status: int
 
@@ -301,11 +301,11 @@ class Labelled(NamedTuple):
 @helper
 def label_roof(
     ring_xy: FloatArray,
-    ring_offsets: IntArray,
+    ring_offsets: WholeArray,
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     planes: FloatArray,
     lines: FloatArray,
     density: float,
@@ -348,9 +348,9 @@ def model_roof(
     cloud_x: FloatArray,
     cloud_y: FloatArray,
     cloud_z: FloatArray,
-    rows: IntArray,
-    ring_mm: IntArray,
-    ring_offsets: IntArray,
+    rows: WholeArray,
+    ring_mm: WholeArray,
+    ring_offsets: WholeArray,
     area: float,
     h_ground: float,
     h_roof: float,
@@ -452,8 +452,8 @@ def model_roof(
 
 @helper
 def largest_planes(
-    planes: FloatArray, owner: IntArray, most: int
-) -> tuple[FloatArray, IntArray]:
+    planes: FloatArray, owner: WholeArray, most: int
+) -> tuple[FloatArray, WholeArray]:
     """The planes with the most points, in their order; points of the others belong to none."""
     count = np.zeros(len(planes), np.int64)
     for p in owner:

@@ -23,7 +23,7 @@ import numpy as np
 from cimkit.kernels._jit import helper, kernel
 
 if TYPE_CHECKING:
-    from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray, WholeArray
 
 THIN = 3.0
 """Points per m² below which neighbours are fewer and tolerances wider."""
@@ -60,7 +60,7 @@ class PlaneRules(NamedTuple):
 @helper
 def nearest_points(
     x: FloatArray, y: FloatArray, z: FloatArray, density: float, k: int
-) -> IntArray:
+) -> WholeArray:
     """Give for each point the `k` nearest in space, itself first; -1 where there are fewer.
 
     They are looked for in the 3 x 3 cells around it; a cell holds `k` / pi points on average.
@@ -115,7 +115,7 @@ def nearest_points(
 
 @helper
 def normals_of(
-    x: FloatArray, y: FloatArray, z: FloatArray, near: IntArray
+    x: FloatArray, y: FloatArray, z: FloatArray, near: WholeArray
 ) -> tuple[FloatArray, FloatArray]:
     """Unit normal of each point's neighbourhood, upward, and the variance along it."""
     n, k = near.shape
@@ -226,13 +226,13 @@ def grow_planes(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    near: IntArray,
+    near: WholeArray,
     normal: FloatArray,
     flatness: FloatArray,
     tolerance: float,
     cosine: float,
     smallest: int,
-) -> tuple[IntArray, FloatArray]:
+) -> tuple[WholeArray, FloatArray]:
     """Plane of each point (-1 for none), and the planes a, b, c."""
     n, k = near.shape
     owner = np.full(n, -1, np.int32)
@@ -303,7 +303,7 @@ def join_planes(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     planes: FloatArray,
     joined: float,
 ) -> FloatArray:
@@ -366,7 +366,7 @@ def _off_common(sums: FloatArray, i: int, j: int, both: FloatArray) -> float:
 
 @helper
 def _sums_of(
-    x: FloatArray, y: FloatArray, z: FloatArray, owner: IntArray, n_planes: int
+    x: FloatArray, y: FloatArray, z: FloatArray, owner: WholeArray, n_planes: int
 ) -> FloatArray:
     sums = np.zeros((n_planes, SUMS))
     for p in range(len(owner)):
@@ -380,8 +380,8 @@ def swap_points(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    near: IntArray,
-    owner: IntArray,
+    near: WholeArray,
+    owner: WholeArray,
     planes: FloatArray,
     tolerance: float,
 ) -> None:
@@ -409,7 +409,7 @@ def refit_planes(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
-    owner: IntArray,
+    owner: WholeArray,
     planes: FloatArray,
     smallest: int,
 ) -> FloatArray:
@@ -437,7 +437,7 @@ def refit_planes(
 @helper
 def find_planes(
     x: FloatArray, y: FloatArray, z: FloatArray, area: float, rules: PlaneRules
-) -> tuple[FloatArray, IntArray]:
+) -> tuple[FloatArray, WholeArray]:
     """Planes a, b, c of one building and the plane of each point; see `find_roof_planes`."""
     n = len(x)
     density = n / max(area, 1e-3)
@@ -462,7 +462,7 @@ def find_planes(
 @kernel
 def find_roof_planes(
     x: FloatArray, y: FloatArray, z: FloatArray, area: float, rules: PlaneRules
-) -> tuple[FloatArray, IntArray]:
+) -> tuple[FloatArray, WholeArray]:
     """Find the roof planes of one building.
 
     Parameters

@@ -31,7 +31,7 @@ from cimkit.kernels.roof_faces import (
 )
 from cimkit.kernels.roof_heights import Roof, copy_complex, number_regions, settle_heights
 from cimkit.kernels.solid_check import check_solid
-from cimkit.tables._columns import ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import FloatArray, WholeArray
 
 SOLID_OK = 0
 SOLID_EMPTY = 1
@@ -84,18 +84,18 @@ class Solid(NamedTuple):
     """
 
     vertices: FloatArray
-    ring_vertex: IntArray
-    ring_offsets: IntArray
-    face_offsets: IntArray
-    semantics: ByteArray
-    plane: IntArray
+    ring_vertex: WholeArray
+    ring_offsets: WholeArray
+    face_offsets: WholeArray
+    semantics: WholeArray
+    plane: WholeArray
     status: int
     volume: float
 
 
 @kernel
 def prism_volume(
-    cx: CellComplex, label: IntArray, planes: FloatArray, z_ground: float
+    cx: CellComplex, label: WholeArray, planes: FloatArray, z_ground: float
 ) -> float:
     """Volume between the floor and the planes of the cells: an oracle for the solid's volume.
 
@@ -138,7 +138,7 @@ def no_solid(status: int) -> Solid:
 
 @kernel
 def _push_slivers(
-    cx: CellComplex, vertices: FloatArray, plan: IntArray, slivers: IntArray, n: int
+    cx: CellComplex, vertices: FloatArray, plan: WholeArray, slivers: WholeArray, n: int
 ) -> bool:
     """Move vertices that stand out of a straight border into the face: it has no sliver then.
 
@@ -170,8 +170,8 @@ def _assemble(
     planes: FloatArray,
     n_regions: int,
     z_ground: float,
-    slivers: IntArray,
-) -> tuple[Solid, IntArray, int]:
+    slivers: WholeArray,
+) -> tuple[Solid, WholeArray, int]:
     """Faces and check of a settled roof, the plan vertex of each vertex, and slivers."""
     region_plane = np.full(n_regions, -1, np.int64)
     for c in range(work.size[2]):
@@ -245,7 +245,7 @@ def _assemble(
 
 @kernel
 def make_solid(
-    cx: CellComplex, label: IntArray, planes: FloatArray, z_ground: float, corner_cut: float
+    cx: CellComplex, label: WholeArray, planes: FloatArray, z_ground: float, corner_cut: float
 ) -> Solid:
     """Solid of a footprint whose cells have planes.
 

@@ -19,7 +19,7 @@ import numpy as np
 from cimkit.kernels._jit import helper, kernel
 from cimkit.kernels.cell_sight import segments_meet, turn
 from cimkit.kernels.half_edges import units
-from cimkit.tables._columns import FloatArray, IntArray
+from cimkit.tables._columns import FloatArray, WholeArray
 
 CHECK_EDGES = 32
 """An edge does not join two faces in opposite directions."""
@@ -55,7 +55,7 @@ VOLUME_STEP = 0.001
 
 @kernel
 def _pair_edges(
-    ring_vertex: IntArray, ring_offsets: IntArray, face_offsets: IntArray, n_vertices: int
+    ring_vertex: WholeArray, ring_offsets: WholeArray, face_offsets: WholeArray, n_vertices: int
 ) -> int:
     """Bits for edges, rings and shells."""
     status = 0
@@ -122,7 +122,7 @@ def _has_close_vertices(vertices: FloatArray) -> bool:
 
 @helper
 def _edges_conflict(
-    u: IntArray, v: IntArray, ring_vertex: IntArray, i: int, i2: int, j: int, j2: int
+    u: WholeArray, v: WholeArray, ring_vertex: WholeArray, i: int, i2: int, j: int, j2: int
 ) -> bool:
     """Whether two edges of a face meet where they should not."""
     a, b, c, d = ring_vertex[i], ring_vertex[i2], ring_vertex[j], ring_vertex[j2]
@@ -141,14 +141,14 @@ def _edges_conflict(
 
 @kernel
 def _crosses_itself(
-    u: IntArray,
-    v: IntArray,
-    ring_vertex: IntArray,
-    ring_offsets: IntArray,
+    u: WholeArray,
+    v: WholeArray,
+    ring_vertex: WholeArray,
+    ring_offsets: WholeArray,
     first_ring: int,
     last_ring: int,
-    edge: IntArray,
-    low: IntArray,
+    edge: WholeArray,
+    low: WholeArray,
 ) -> bool:
     """Whether edges of a face meet outside common vertices, by a sweep along u."""
     begin, end = ring_offsets[first_ring], ring_offsets[last_ring]
@@ -181,7 +181,7 @@ def _crosses_itself(
 @kernel
 def _sliver_at(
     vertices: FloatArray,
-    ring_vertex: IntArray,
+    ring_vertex: WholeArray,
     begin: int,
     end: int,
     a: int,
@@ -231,11 +231,11 @@ def _sliver_at(
 @kernel
 def check_solid(
     vertices: FloatArray,
-    ring_vertex: IntArray,
-    ring_offsets: IntArray,
-    face_offsets: IntArray,
+    ring_vertex: WholeArray,
+    ring_offsets: WholeArray,
+    face_offsets: WholeArray,
     expected_volume: float,
-    slivers: IntArray,
+    slivers: WholeArray,
 ) -> tuple[int, float, int]:
     """Bits of what is wrong with a solid, and its volume.
 

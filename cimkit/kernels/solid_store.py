@@ -11,7 +11,7 @@ import numpy as np
 
 from cimkit.kernels._jit import kernel
 from cimkit.kernels.roof_solid import Solid
-from cimkit.tables._columns import ByteArray, FloatArray, IntArray
+from cimkit.tables._columns import FloatArray, WholeArray
 
 
 class SolidStore(NamedTuple):
@@ -30,14 +30,14 @@ class SolidStore(NamedTuple):
     """
 
     vertices: FloatArray
-    vertex_offsets: IntArray
-    ring_vertex: IntArray
-    ring_offsets: IntArray
-    face_offsets: IntArray
-    solid_offsets: IntArray
-    semantics: ByteArray
-    plane: IntArray
-    size: IntArray
+    vertex_offsets: WholeArray
+    ring_vertex: WholeArray
+    ring_offsets: WholeArray
+    face_offsets: WholeArray
+    solid_offsets: WholeArray
+    semantics: WholeArray
+    plane: WholeArray
+    size: WholeArray
 
 
 @kernel
@@ -58,7 +58,7 @@ def new_store(n_solids: int) -> SolidStore:
 
 
 @kernel
-def _longer(values: IntArray, n: int) -> IntArray:
+def _longer(values: WholeArray, n: int) -> WholeArray:
     """Copy of an array with room for at least n entries."""
     out = np.zeros(max(n, 2 * len(values)), values.dtype)
     out[: len(values)] = values

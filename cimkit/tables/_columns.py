@@ -13,6 +13,9 @@ from cimkit.limits import ROWS_MAX
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+WholeArray = NDArray[Any]
+"""Whole numbers of any width, in kernels that save memory by narrow ones."""
+
 ByteArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 TextArray = NDArray[Any]
