@@ -73,7 +73,7 @@ def fit(xyz: Any) -> Any:
     if len(xyz) < 3:
         return None
     spread = np.linalg.eigvalsh(np.cov(xyz[:, :2].T, bias=True))
-    if spread[0] * spread[1] <= 1e-3 * spread.sum() ** 2:
+    if spread[0] * spread[1] <= spread.sum() * min(1e-3 * spread.sum(), 1 / 12):
         return None
     design = np.column_stack([xyz[:, :2], np.ones(len(xyz))])
     return np.linalg.lstsq(design, xyz[:, 2], rcond=None)[0]
@@ -363,8 +363,9 @@ def levels_by_merging(
 def _crowd(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
     xyz = rng.uniform(0, 30, (3, n)) + [[85_000], [446_000], [-2]]
     rows = rng.permutation(n)[: n // 2 + 1]
+    xyz[2, ::9] -= 9999  # "no value"
     area = rng.choice([1.0, 100.0])  # crowded or not
-    return *xyz, rows, 84_999_000, 445_999_000, area
+    return *xyz, rows, 84_999_000, 445_999_000, 20.0, area
 
 
 def _local(*given: Any) -> Any:
@@ -372,8 +373,13 @@ def _local(*given: Any) -> Any:
     return x, y, z, np.array(z0), np.array(thinned)
 
 
-def local_by_numpy(x: Any, y: Any, z: Any, rows: Any, x0: int, y0: int, area: float) -> Any:
+def local_by_numpy(
+    x: Any, y: Any, z: Any, rows: Any, x0: int, y0: int, level: float, area: float
+) -> Any:
     """Whole numbers first, then differences, then every so many."""
+    rows = rows[np.abs(z[rows] - level) <= 524.0]
+    if not len(rows):
+        return *np.empty((3, 0)), np.array(0.0), np.array(False)
     units = np.rint(np.column_stack([x, y, z])[rows] * 1000).astype(int)
     units -= [x0, y0, units[:, 2].min()]
     units = units[np.lexsort((units[:, 2], units[:, 0], units[:, 1]))]

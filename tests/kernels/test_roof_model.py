@@ -9,8 +9,7 @@ from shapely import Polygon, box
 from cimkit.kernels import roof_model
 from cimkit.kernels._jit import JIT
 from cimkit.kernels.half_edges import COMPLEX_OK
-from cimkit.kernels.roof_labels import LabelRules, cell_areas, height_range
-from cimkit.kernels.roof_lines import LineRules, find_roof_lines
+from cimkit.kernels.roof_labels import LabelRules
 from cimkit.kernels.roof_model import (
     BOX,
     CAPPED,
@@ -32,11 +31,9 @@ from cimkit.kernels.roof_model import (
     iso_lines,
     keep_within,
     label_roof,
-    largest_planes,
     local_points,
     model_roof,
 )
-from cimkit.kernels.roof_planes import PlaneRules, find_roof_planes
 from tests.kernels.buildings import labelled, rings_of, solid_faults, started
 from tests.roof_oracles import gable_points, sorted_points
 
@@ -148,14 +145,6 @@ def test_a_single_plane_beyond_both_limits_becomes_horizontal():
     assert highest_cell(roof.cx, roof.label, roof.planes) <= 10.5 + 1e-6
 
 
-def test_the_planes_with_the_most_points_are_kept():
-    planes = np.arange(15.0).reshape(5, 3)
-    owner = np.array([0, 1, 1, 2, 2, 2, 3, 3, 3, 3, -1, 4], dtype=np.int32)
-    left, numbers = largest_planes(planes, owner, 2)
-    np.testing.assert_array_equal(left, planes[[2, 3]])
-    assert numbers.tolist() == [-1, -1, -1, 0, 0, 0, 1, 1, 1, 1, -1, -1]
-
-
 def many_planes():
     """Flat roofs of 3 x 3 m, of different heights, 8 points a m²."""
     x, y = (v.ravel() for v in np.meshgrid(np.arange(0.2, 12, 0.35), np.arange(0.2, 8, 0.35)))
@@ -166,20 +155,26 @@ def many_planes():
 def test_local_points_are_capped_at_density():
     xyz = np.random.default_rng(0).uniform(0, 3, (2000, 3))
     columns = [c.copy() for c in xyz.T]
-    x, *_, thinned = local_points(*columns, np.arange(2000), 0, 0, 9.0)
+    x, *_, thinned = local_points(*columns, np.arange(2000), 0, 0, 1.0, 9.0)
     assert thinned
     assert len(x) / 9.0 <= 45.0
-    assert not local_points(*columns, np.arange(200), 0, 0, 9.0)[-1]
+    assert not local_points(*columns, np.arange(200), 0, 0, 1.0, 9.0)[-1]
 
 
 def test_far_points_are_pulled_to_where_they_can_be_counted():
     x = np.array([-9e6, 9e6, 1.0])
-    z = np.array([0.0, 1e6, 2.0])
-    px, py, pz, z0, _ = local_points(x, x, z, np.arange(3), 0, 0, 9.0)
-    assert z0 == 0.0
+    px, py, *_ = local_points(x, x, np.ones(3), np.arange(3), 0, 0, 1.0, 9.0)
     assert px.min() == 0.0
     assert max(px.max(), py.max()) == 2097.151
-    assert pz.max() == 1048.575
+
+
+@pytest.mark.parametrize("value", [-9999.0, 99_999.0, 1e6, -1e300])
+def test_heights_that_stand_for_no_value_are_left_out(value):
+    z = np.array([value, 5.0, 2.0])
+    _, _, pz, z0, _ = local_points(z * 0, z * 0, z, np.arange(3), 0, 0, 4.0, 9.0)
+    assert (z0, pz.tolist()) == (2.0, [0.0, 3.0])
+    none = local_points(z * 0, z * 0, z, np.arange(1), 0, 0, 4.0, 9.0)
+    assert len(none[0]) == 0
 
 
 def test_the_height_of_most_points():

@@ -12,10 +12,12 @@ from cimkit.kernels.roof_planes import (
     SUMS,
     PlaneRules,
     add_to_sums,
+    drop_planes_afloat,
     find_roof_planes,
     fit_sums,
     grow_planes,
     join_planes,
+    largest_planes,
     nearest_points,
     normals_of,
     refit_planes,
@@ -258,3 +260,97 @@ def test_the_order_of_the_columns_is_of_the_sorted_points():
     second = find_roof_planes(*sorted_points(rng.permutation(xyz)), 96.0, RULES)
     assert first[0].tobytes() == second[0].tobytes()
     assert first[1].tobytes() == second[1].tobytes()
+
+
+def test_the_planes_with_the_most_points_are_kept():
+    planes = np.arange(15.0).reshape(5, 3)
+    owner = np.array([0, 1, 1, 2, 2, 2, 3, 3, 3, 3, -1, 4], dtype=np.int32)
+    left, numbers = largest_planes(planes, owner, 2)
+    np.testing.assert_array_equal(left, planes[[2, 3]])
+    assert numbers.tolist() == [-1, -1, -1, 0, 0, 0, 1, 1, 1, 1, -1, -1]
+
+
+def tower(side, height, density=10.0):
+    """A flat roof of 12 x 12 m at 5 m, and a square above its middle."""
+    low = patch(0, 0, 5, n=int(144 * density), side=12)
+    high = patch(0, 0, 5 + height, n=int(side**2 * density), side=side, at=(6 - side / 2,) * 2)
+    return low, high
+
+
+def kept(xyz, owner, density=10.0):
+    owner = np.array(owner, dtype=np.int32)
+    planes = np.zeros((owner.max() + 1, 3))
+    planes[:, 2] = [xyz[owner == p, 2].mean() if (owner == p).any() else 0 for p in range(len(planes))]
+    left = drop_planes_afloat(*(c.copy() for c in xyz.T), owner, planes, density)
+    return left[:, 2].round(2).tolist(), owner
+
+
+def test_planes_that_others_are_seen_through_are_dropped():
+    low, high = tower(3.0, 10.0)
+    both = np.concatenate([high, low])
+    left, owner = kept(both, np.repeat([0, 1], [len(high), len(low)]))
+    assert left == [5.0]
+    assert owner.tolist() == [-1] * len(high) + [0] * len(low)
+
+
+@pytest.mark.parametrize(("side", "height"), [(3.0, 3.5), (8.0, 10.0)])
+def test_low_and_large_planes_stay(side, height):
+    low, high = tower(side, height)
+    both = np.concatenate([high, low])
+    left, _ = kept(both, np.repeat([0, 1], [len(high), len(low)]))
+    assert left == [5 + height, 5.0]
+
+
+def test_a_tower_stays_whose_roof_hides_what_is_below():
+    low, high = tower(3.0, 10.0)
+    hidden = np.abs(low[:, :2] - 6).max(axis=1) < 1.3  # a strip of 20 cm is seen from the side
+    both = np.concatenate([high, low[~hidden]])
+    left, owner = kept(both, np.repeat([0, 1], [len(high), np.count_nonzero(~hidden)]))
+    assert left == [15.0, 5.0]
+    assert (owner >= 0).all()
+    assert kept(both, np.repeat([0, -1], [len(high), np.count_nonzero(~hidden)]))[0] == [15.0]
+    assert kept(both, np.repeat([0, 2], [len(high), np.count_nonzero(~hidden)]))[0] == [
+        15.0,
+        0.0,
+        5.0,
+    ]
+
+
+def test_no_planes_none_dropped():
+    none = np.empty(0)
+    owner = np.empty(0, np.int32)
+    assert drop_planes_afloat(none, none, none, owner, np.empty((0, 3)), 1.0).shape == (0, 3)
+
+
+def test_a_face_of_a_kilometre_is_a_plane():
+    """Narrow as seen from its length, but not narrow."""
+    x, y = np.random.default_rng(0).uniform((0, 0), (1000, 6), (3000, 2)).T
+    a, b, c, sure = fit_sums(summed(np.column_stack([x, y, 0.5 * y + 3])))
+    assert sure
+    np.testing.assert_allclose([a, b, c], [0, 0.5, 3], atol=1e-6)
+    assert not fit_sums(summed(np.column_stack([x, y / 10, y])))[3]
+
+
+def test_a_large_steep_region_is_grown_once():
+    """Its points are seeds no more: else each would grow all of it again."""
+    n = 600
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 3, n), rng.uniform(0, 8, n)
+    near = np.argsort(np.hypot(x[:, None] - x, y[:, None] - y), axis=1)[:, :9].astype(np.int32)
+    normal = np.tile([-0.9, 0.0, 0.436], (n, 1))
+    owner, planes = grow_planes(x, y, 4.0 * x, near, normal, np.zeros(n), 5.0, 0.8, 4)
+    assert len(planes) == 0
+    assert (owner == -1).all()
+
+
+def test_of_very_many_planes_the_largest_are_polished(monkeypatch):
+    from cimkit.kernels import roof_planes
+    from cimkit.kernels._jit import JIT
+
+    if JIT:
+        pytest.skip("constants of compiled kernels cannot be changed")
+    monkeypatch.setattr(roof_planes, "GROWN_MAX", 1)
+    x, y, z = sorted_points(gable_points(np.random.default_rng(0), 400))
+    planes, owner = find_roof_planes(x, y, z, 96.0, RULES)
+    assert len(planes) == 1
+    assert (owner >= 0).mean() < 0.6
