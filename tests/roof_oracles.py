@@ -22,8 +22,13 @@ TOUCH = 0.1
 
 def sorted_points(xyz: Any) -> tuple[Any, Any, Any]:
     """Columns of points in the order that the kernels expect."""
-    xyz = xyz[np.lexsort((xyz[:, 2], xyz[:, 0], xyz[:, 1]))]
-    return tuple(np.ascontiguousarray(column) for column in xyz.T)  # type: ignore[return-value]
+    return columns_of(xyz[np.lexsort((xyz[:, 2], xyz[:, 0], xyz[:, 1]))])
+
+
+def columns_of(xyz: Any) -> tuple[Any, Any, Any]:
+    """x, y, z as arrays of their own."""
+    x, y, z = (np.ascontiguousarray(column) for column in np.asarray(xyz).T)
+    return x, y, z
 
 
 def gable_points(rng: np.random.Generator, n: int, noise: float = 0.02) -> Any:
@@ -94,7 +99,7 @@ def _grow(xyz: Any, near: Any, tolerance: float, rules: PlaneRules, smallest: in
         if not free[seed] or normal[seed, 2] < 0.3:
             continue
         n = normal[seed]
-        plane = np.array([-n[0] / n[2], -n[1] / n[2], xyz[seed] @ n / n[2]])
+        plane: Any = np.array([-n[0] / n[2], -n[1] / n[2], xyz[seed] @ n / n[2]])
         own, refit_at = [int(seed)], 6
         for i in own:  # which grows
             for j in near[i, 1:].tolist():
@@ -114,7 +119,9 @@ def _grow(xyz: Any, near: Any, tolerance: float, rules: PlaneRules, smallest: in
         rows = np.array(own)
         plane = fit(xyz[rows])
         for _ in range(2):
-            plane = None if plane is None else fit(xyz[rows[off(plane, xyz[rows]) <= tolerance]])
+            plane = (
+                None if plane is None else fit(xyz[rows[off(plane, xyz[rows]) <= tolerance]])
+            )
         if plane is None or 1 / np.sqrt(1 + plane[:2] @ plane[:2]) < 0.3:
             continue
         kept = rows[off(plane, xyz[rows]) <= tolerance]
@@ -267,7 +274,15 @@ def _fast_costs(cx: Any, x: Any, y: Any, z: Any, *given: Any) -> Any:
 
 
 def costs_by_shapely(
-    cx: Any, x: Any, y: Any, z: Any, planes: Any, low: Any, high: Any, density: float, rules: Any
+    cx: Any,
+    x: Any,
+    y: Any,
+    z: Any,
+    planes: Any,
+    low: Any,
+    high: Any,
+    density: float,
+    rules: Any,
 ) -> Any:
     """Price of each plane in each cell by the definition."""
     cost = np.zeros((cx.size[2], len(planes)))
@@ -325,7 +340,10 @@ def levels_by_merging(
 
     def by_plane(region: Any) -> float:
         middle = [np.array(shapes[c].exterior.coords)[:-1].mean(axis=0) for c in region]
-        z = [m @ planes[label[c], :2] + planes[label[c], 2] for m, c in zip(middle, region, strict=True)]
+        z = [
+            m @ planes[label[c], :2] + planes[label[c], 2]
+            for m, c in zip(middle, region, strict=True)
+        ]
         return float(np.average(z, weights=[shapes[c].area for c in region]))
 
     def own(region: Any) -> Any:
@@ -361,7 +379,7 @@ def levels_by_merging(
 
 
 def _crowd(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
-    xyz = rng.uniform(0, 30, (3, n)) + [[85_000], [446_000], [-2]]
+    xyz = rng.uniform(0, 30, (3, n)) + np.array([[85_000], [446_000], [-2]])
     rows = rng.permutation(n)[: n // 2 + 1]
     xyz[2, ::9] -= 9999  # "no value"
     area = rng.choice([1.0, 100.0])  # crowded or not

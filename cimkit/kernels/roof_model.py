@@ -400,9 +400,7 @@ def model_roof(
     for i in range(len(ring_mm)):
         ring_xy[i, 0] = (ring_mm[i, 0] - x0) / 1000.0
         ring_xy[i, 1] = (ring_mm[i, 1] - y0) / 1000.0
-    x, y, z, base, thinned = local_points(
-        cloud_x, cloud_y, cloud_z, rows, x0, y0, h_roof, area
-    )
+    x, y, z, base, thinned = local_points(cloud_x, cloud_y, cloud_z, rows, x0, y0, h_roof, area)
     z_ground, z_roof = h_ground - base, h_roof - base
     none = no_solid(0)
     notes = THINNED if thinned else 0

@@ -43,7 +43,7 @@ GROWN_MAX = 800
 """Planes that are polished, the largest: time and memory grow with their square."""
 
 AFLOAT_HEIGHT, AFLOAT_AREA = 4.0, 40.0
-"""Metres above other planes, and the largest area in m², of a plane that may be a crane's jib."""
+"""Metres above other planes and largest area (m²) of a plane that may be a crane's jib."""
 
 AFLOAT_CELL = 0.7
 """Metres of the cells in which points below a plane are looked for, at the least."""
@@ -547,7 +547,11 @@ def _points_below(
             covered[int((y[i] - south) / side), int((x[i] - west) / side)] = True
     below = 0
     for i in range(len(x)):
-        if owner[i] < 0 or owner[i] == p or not (west <= x[i] <= east and south <= y[i] <= north):
+        if (
+            owner[i] < 0
+            or owner[i] == p
+            or not (west <= x[i] <= east and south <= y[i] <= north)
+        ):
             continue
         level = planes[p, 0] * x[i] + planes[p, 1] * y[i] + planes[p, 2] - AFLOAT_HEIGHT
         if z[i] < level and covered[int((y[i] - south) / side), int((x[i] - west) / side)]:

@@ -126,8 +126,13 @@ def test_a_cell_changes_sides_after_the_merge():
                 changed[c] = other
                 neighbours = {int(label[d]) for pair in shared_borders(cx)[0] if c in pair
                               for d in pair if d != c}  # fmt: skip
-                if other in neighbours and regions_of(cx, changed)[1] <= regions_of(cx, label)[1]:
-                    gain = energy(cx, label, cost, 0.3, 0.5) - energy(cx, changed, cost, 0.3, 0.5)
+                if (
+                    other in neighbours
+                    and regions_of(cx, changed)[1] <= regions_of(cx, label)[1]
+                ):
+                    gain = energy(cx, label, cost, 0.3, 0.5) - energy(
+                        cx, changed, cost, 0.3, 0.5
+                    )
                     assert gain <= 0.5 + 1e-9
 
 

@@ -231,7 +231,13 @@ def test_a_hip_has_its_ridge_and_hips():
         (Polygon([(0, 8), (0, 0), west]), (0.7, 0, 4)),
     ]
     lines = find_roof_lines(*scene(hip))
-    for a, b in [(west, east), ((0, 0), west), ((10, 0), east), ((10, 8), east), ((0, 8), west)]:
+    for a, b in [
+        (west, east),
+        ((0, 0), west),
+        ((10, 0), east),
+        ((10, 8), east),
+        ((0, 8), west),
+    ]:
         assert (off_line(lines, a, b) < 1e-6).any(), (a, b)
 
 

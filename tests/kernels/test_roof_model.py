@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapely import Polygon, box
+from shapely import box
 
 from cimkit.kernels import roof_model
 from cimkit.kernels._jit import JIT
@@ -23,7 +23,6 @@ from cimkit.kernels.roof_model import (
     NO_PLANE,
     ROOFED,
     STEPPED,
-    THINNED,
     RoofRules,
     cut_cells,
     flat_plane,
@@ -34,8 +33,9 @@ from cimkit.kernels.roof_model import (
     local_points,
     model_roof,
 )
-from tests.kernels.buildings import labelled, rings_of, solid_faults, started
-from tests.roof_oracles import gable_points, sorted_points
+from cimkit.kernels.roof_solid import make_solid
+from tests.kernels.buildings import labelled, solid_faults, started
+from tests.roof_oracles import columns_of, gable_points
 
 HOUSE = box(0, 0, 12, 8)
 MM = np.array([[0, 0], [12_000, 0], [12_000, 8000], [0, 8000]])
@@ -47,12 +47,7 @@ def one(xyz, ring_mm=MM, area=96.0, ground=0.0, roof=5.0, rules=RULES):
     """The model of one building without courtyards."""
     xyz = np.asarray(xyz, dtype=float).reshape(-1, 3)
     rows, offsets = np.arange(len(xyz)), np.array([0, len(ring_mm)])
-    columns = (column.copy() for column in xyz.T)
-    return model_roof(*columns, rows, ring_mm, offsets, area, ground, roof, rules)
-
-
-def gable(n=900, seed=0, noise=0.02):
-    return gable_points(np.random.default_rng(seed), n, noise)
+    return model_roof(*columns_of(xyz), rows, ring_mm, offsets, area, ground, roof, rules)
 
 
 def gable(n=900, seed=0, noise=0.02):
@@ -154,7 +149,7 @@ def many_planes():
 
 def test_local_points_are_capped_at_density():
     xyz = np.random.default_rng(0).uniform(0, 3, (2000, 3))
-    columns = [c.copy() for c in xyz.T]
+    columns = columns_of(xyz)
     x, *_, thinned = local_points(*columns, np.arange(2000), 0, 0, 1.0, 9.0)
     assert thinned
     assert len(x) / 9.0 <= 45.0
@@ -178,7 +173,9 @@ def test_heights_that_stand_for_no_value_are_left_out(value):
 
 
 def test_the_height_of_most_points():
-    assert flat_plane(np.array([1.0, 1.1, 5.0, 5.1, 5.2]), 0.2) == (pytest.approx(5.1), 3)
+    height, count = flat_plane(np.array([1.0, 1.1, 5.0, 5.1, 5.2]), 0.2)
+    assert height == pytest.approx(5.1)
+    assert count == 3
     assert flat_plane(np.array([1.0, 9.0]), 0.2) == (9.0, 1)  # of equal ones the highest
 
 
@@ -231,7 +228,7 @@ def test_more_than_the_caps_of_work_is_said(limit, name, monkeypatch):
 def test_a_roof_that_does_not_close_is_tried_again_and_then_given_up(monkeypatch):
     if JIT:
         pytest.skip("functions of compiled kernels cannot be changed")
-    make, calls = roof_model.make_solid, []
+    make, calls = make_solid, []
 
     def fails(cx, label, planes, z_ground, cut):
         calls.append(cut)
@@ -255,7 +252,7 @@ def test_a_roof_that_does_not_close_is_tried_again_and_then_given_up(monkeypatch
 def test_a_partition_that_is_not_made_is_tried_again(monkeypatch):
     if JIT:
         pytest.skip("functions of compiled kernels cannot be changed")
-    cut, calls = roof_model.cut_cells, []
+    cut, calls = cut_cells, []
 
     def fails(*given):
         calls.append(given[-1])

@@ -25,6 +25,7 @@ from cimkit.kernels.roof_planes import (
     swap_points,
 )
 from tests.roof_oracles import (
+    columns_of,
     fit,
     gable_points,
     neighbours_by_pairs,
@@ -195,17 +196,17 @@ def test_parts_of_one_plane_are_joined_others_not():
     xyz = np.concatenate([*parts, wall()])
     owner = np.repeat([0, 1, 2, -1], [100, 100, 100, 200]).astype(np.int32)
     planes = np.array([[0.1, 0, 5.0], [0.1, 0, 5.0], [0.1, 0, 5.5]])
-    left = join_planes(*(c.copy() for c in xyz.T), owner, planes, 0.06)
+    left = join_planes(*columns_of(xyz), owner, planes, 0.06)
     np.testing.assert_allclose(left, [[0.1, 0, 5], [0.1, 0, 5.5]], atol=1e-9)
     assert owner.tolist() == [0] * 200 + [1] * 100 + [-1] * 200
 
 
 def test_planes_on_lines_keep_what_they_were():
     line = np.column_stack([np.arange(5.0), np.zeros(5), np.full(5, 3.0)])
-    xyz = np.concatenate([line, line + (10, 0, 1)])
+    xyz = np.concatenate([line, line + np.array([10, 0, 1])])
     owner = np.repeat([0, 1], 5).astype(np.int32)
     planes = np.array([[0.0, 0.5, 3.0], [0.0, 0.5, 4.0]])
-    columns = [c.copy() for c in xyz.T]
+    columns = columns_of(xyz)
     left = join_planes(*columns, owner, planes, 0.01)
     np.testing.assert_array_equal(left, planes)
     np.testing.assert_array_equal(refit_planes(*columns, owner, planes, 4), planes)
@@ -217,7 +218,7 @@ def test_planes_without_points_join_nothing():
     xyz = patch(0.0, 0.0, 5.0)
     owner = np.zeros(100, np.int32)
     planes = np.array([[0.0, 0, 5.0], [0.0, 0, 5.0]])
-    assert len(join_planes(*(c.copy() for c in xyz.T), owner, planes, 0.06)) == 2
+    assert len(join_planes(*columns_of(xyz), owner, planes, 0.06)) == 2
 
 
 def test_points_go_to_the_nearer_plane_or_to_none():
@@ -280,8 +281,10 @@ def tower(side, height, density=10.0):
 def kept(xyz, owner, density=10.0):
     owner = np.array(owner, dtype=np.int32)
     planes = np.zeros((owner.max() + 1, 3))
-    planes[:, 2] = [xyz[owner == p, 2].mean() if (owner == p).any() else 0 for p in range(len(planes))]
-    left = drop_planes_afloat(*(c.copy() for c in xyz.T), owner, planes, density)
+    planes[:, 2] = [
+        xyz[owner == p, 2].mean() if (owner == p).any() else 0 for p in range(len(planes))
+    ]
+    left = drop_planes_afloat(*columns_of(xyz), owner, planes, density)
     return left[:, 2].round(2).tolist(), owner
 
 

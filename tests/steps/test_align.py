@@ -94,9 +94,7 @@ def test_short_edges_do_not_count():
 def test_blocks_add_up_to_the_whole():
     rows = np.arange(25)
     parts = [village((0.5, 0.2), rows=part) for part in (rows[:9], rows[9:])]
-    arrays = [
-        (np.array(list(p), dtype=np.int64), np.array(list(p.values()))) for p in parts
-    ]
+    arrays = [(np.array(list(p), dtype=np.int64), np.array(list(p.values()))) for p in parts]
     whole_counts = add_counts([(np.array(list(c)), np.array(list(c.values())))
                                for c in [village((0.5, 0.2))]])  # fmt: skip
     for order in (arrays, arrays[::-1]):

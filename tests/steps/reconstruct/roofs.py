@@ -39,7 +39,7 @@ class Roof(NamedTuple):
 
     @property
     def volume(self) -> float:
-        """Of the solid from the ground to the roof: planes are linear, so their middles tell."""
+        """Of the solid from the ground to the roof: of planes, the middles tell."""
         total = 0.0
         for face, (a, b, c) in self.faces:
             middle = shapely.centroid(face)
@@ -150,7 +150,8 @@ def cloud_of(roof: Any, ground: Any) -> PointCloud:
     """A cloud of roof (class 6) and ground points (class 2)."""
     xyz = np.concatenate([roof, ground])
     classes = np.repeat([6, 2], [len(roof), len(ground)])
-    return PointCloud(*xyz.T, classes)
+    x, y, z = xyz.T
+    return PointCloud(x, y, z, classes)
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -12,14 +13,21 @@ from shapely import Polygon, box
 
 from cimkit.check.solids import check_solids
 from cimkit.errors import TableError
-from cimkit.kernels.roof_model import LINES_MAX, PLANES_MAX, POINTS_MAX
+from cimkit.kernels.roof_model import LINES_MAX, PLANES_MAX, POINTS_MAX, RoofRules
 from cimkit.steps.clean import clean
 from cimkit.steps.reconstruct import reconstruct
 from cimkit.steps.reconstruct.solid import make_solids
 from cimkit.steps.singulate import singulate
-from cimkit.tables import Footprints, RawFootprints
+from cimkit.tables import Footprints
 from cimkit.tables.models import ROOF_SURFACE
-from tests.steps.reconstruct.roofs import ROOFS, build, cloud_of, ground_around, places, points_on
+from tests.steps.reconstruct.roofs import (
+    ROOFS,
+    build,
+    cloud_of,
+    ground_around,
+    places,
+    points_on,
+)
 
 FLAT, GABLE, HIP = ROOFS["flat"], ROOFS["gable"], ROOFS["hip"]
 LOWER = {"NO_ROOF_POINTS", "FEW_ROOF_POINTS", "NO_ROOF_PLANE", "ROOF_BELOW_GROUND"}
@@ -124,7 +132,7 @@ def test_some_points_at_impossible_heights(value):
 
 
 def test_a_roof_on_a_mountain_of_a_million_metres():
-    buildings, models = built(FLAT, FLAT_POINTS + (0, 0, 1e6))
+    buildings, models = built(FLAT, FLAT_POINTS + np.array([0, 0, 1e6]))
     assert check_solids(models) == []
     assert buildings.height[0] > 1000
 
@@ -178,7 +186,7 @@ def crown(n: int, high: float = 10.0, radius: float = 2.5) -> Any:
     """Returns from all through the crown of a tree."""
     v = rng().normal(size=(n, 3))
     v *= radius * (rng().uniform(0, 1, (n, 1)) ** (1 / 3)) / np.linalg.norm(v, axis=1)[:, None]
-    return v + (4.5, 3.5, high)
+    return v + np.array([4.5, 3.5, high])
 
 
 def birds(n: int) -> Any:
@@ -220,7 +228,9 @@ def test_what_stands_above_a_gable_leaves_it_as_it_is(name):
 
 def facade(n: int, north: bool = False) -> Any:
     y = np.abs(rng().normal(0, 0.03, n))
-    return np.column_stack([rng().uniform(0, 9, n), 7 - y if north else y, rng().uniform(0, 6, n)])
+    return np.column_stack(
+        [rng().uniform(0, 9, n), 7 - y if north else y, rng().uniform(0, 6, n)]
+    )
 
 
 @pytest.mark.parametrize("n", [30, 200, 600])
@@ -366,7 +376,7 @@ def test_work_is_capped_where_there_are_planes_without_end():
         footprints,
         tuple(np.ascontiguousarray(c) for c in points.T),
         *(np.arange(len(points)), np.array([0, len(points)]), np.zeros(1), np.full(1, 8.0)),
-        _rules(),
+        RoofRules(),
     )
     assert solids.n_planes[0] > PLANES_MAX
     assert buildings.reason[0] == "ROOF_TOO_COMPLEX"
@@ -378,12 +388,6 @@ def built_crowded(footprint, points):
     assert check_solids(models) == []
     assert [issue.code for issue in issues] == ["ROOF_TOO_COMPLEX"]
     return buildings, models
-
-
-def _rules() -> Any:
-    from cimkit.kernels.roof_model import RoofRules
-
-    return RoofRules()
 
 
 # Outlines.
@@ -443,7 +447,9 @@ def test_a_sliver_keeps_its_solid(width):
     points = np.column_stack([x, np.full(300, width / 2), np.full(300, 6.0)])
     footprints = Footprints.from_polygons(["a"], [sliver])
     cloud = cloud_of(points, np.array([[0.0, -2, 0]]))
-    _, models, _ = reconstruct(footprints, cloud, building_of_point=singulate(cloud, footprints))
+    _, models, _ = reconstruct(
+        footprints, cloud, building_of_point=singulate(cloud, footprints)
+    )
     assert set(models.building_id.tolist()) == {"a"}
 
 
@@ -453,9 +459,24 @@ CROWDS = {
     "touching": [box(0, 0, 8, 8), box(8, 0, 16, 8), box(16, 8, 24, 16)],
     "crossing itself": [Polygon([(0, 0), (12, 10), (12, 0), (0, 9)])],
     "touching itself": [
-        Polygon([(0, 0), (10, 0), (10, 10), (5, 10), (5, 5), (7, 7), (3, 7), (5, 5), (5, 10), (0, 10)])
+        Polygon(
+            [
+                (0, 0),
+                (10, 0),
+                (10, 10),
+                (5, 10),
+                (5, 5),
+                (7, 7),
+                (3, 7),
+                (5, 5),
+                (5, 10),
+                (0, 10),
+            ]
+        )
     ],
-    "hole at the wall": [Polygon([(0, 0), (12, 0), (12, 12), (0, 12)], [[(0, 6), (4, 8), (4, 4)]])],
+    "hole at the wall": [
+        Polygon([(0, 0), (12, 0), (12, 12), (0, 12)], [[(0, 6), (4, 8), (4, 4)]])
+    ],
     "1 mm sliver": [box(0, 0, 50, 0.001), box(0, 5, 9, 12)],
     "teeth": [_star(10_000, 18.0, 20.0)],
     "equal": [box(0, 0, 9, 9), box(0, 0, 9, 9)],
@@ -465,11 +486,10 @@ CROWDS = {
 @pytest.mark.parametrize("name", CROWDS)
 def test_every_footprint_that_cleaning_accepts_has_a_solid(name):
     shapes = CROWDS[name]
-    raw = RawFootprints.from_geometries(shapes) if hasattr(RawFootprints, "from_geometries") else shapes
-    import geopandas as gpd
-
     frame = gpd.GeoDataFrame(
-        {"building_id": [f"f{k}" for k in range(len(shapes))]}, geometry=shapes, crs="EPSG:28992"
+        {"building_id": [f"f{k}" for k in range(len(shapes))]},
+        geometry=shapes,
+        crs="EPSG:28992",
     )
     footprints, _ = clean(frame)
     hull = shapely.union_all(footprints.polygons()).envelope

@@ -111,7 +111,9 @@ def test_a_step_is_kept_at_lod13_from_three_metres_on():
     ):
         _, models, _ = build(roof, rules=rules)
         row = at_level(models, "1.3")
-        tops = sorted({z for _, shell in faces_of(models, row, ROOF_SURFACE) for z in shell[:, 2]})
+        tops = sorted(
+            {z for _, shell in faces_of(models, row, ROOF_SURFACE) for z in shell[:, 2]}
+        )
         assert tops == pytest.approx(parts, abs=0.03)
     _, models, _ = build(high, rules=HeightRules(lod13_step=4.5))
     assert len(faces_of(models, at_level(models, "1.3"), ROOF_SURFACE)) == 1
@@ -231,12 +233,15 @@ def test_more_complexity_never_gives_fewer_faces():
 def test_one_bad_building_does_not_change_its_neighbours(plain_street):
     names = list(ROOFS)
     shapes = [
-        shapely.transform(ROOFS[n].footprint, lambda xy, m=30.0 * k: xy + (m, 0))
+        shapely.transform(ROOFS[n].footprint, lambda xy, m=30.0 * k: xy + np.array([m, 0]))
         for k, n in enumerate(names)
     ]
     shapes.append(shapely.box(0, 100, 100, 100.001))  # a sliver
-    roofs = [points_on(ROOFS[n]) + (30.0 * k, 0, 0) for k, n in enumerate(names)]
-    grounds = [ground_around(ROOFS[n].footprint) + (30.0 * k, 0, 0) for k, n in enumerate(names)]
+    roofs = [points_on(ROOFS[n]) + np.array([30.0 * k, 0, 0]) for k, n in enumerate(names)]
+    grounds = [
+        ground_around(ROOFS[n].footprint) + np.array([30.0 * k, 0, 0])
+        for k, n in enumerate(names)
+    ]
     wild = np.column_stack([np.linspace(0, 100, 50), np.full(50, 100.0), np.full(50, 1e6)])
     cloud = cloud_of(np.concatenate([*roofs, wild]), np.concatenate(grounds))
     footprints = Footprints.from_polygons([*names, "sliver"], shapes)
