@@ -55,6 +55,7 @@ from tests.quality_oracles import (
     shared,
     shared_by_shapely,
 )
+from tests.roof_oracles import ROOF_ORACLES
 from tests.solid_oracles import SOLID_ORACLES
 
 RADIUS = 4.0
@@ -382,4 +383,5 @@ ORACLES: dict[str, Oracle] = {
     "shared_outline": Oracle(shared, shared_by_shapely, rows_of_houses, shared_outline),
     "orientation": Oracle(_sides, sides_by_fractions, _near_lines, orientation),
     **{name: Oracle(*fields) for name, fields in SOLID_ORACLES.items()},
+    **{name: Oracle(*fields) for name, fields in ROOF_ORACLES.items()},
 }

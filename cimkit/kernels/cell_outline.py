@@ -310,7 +310,9 @@ def inside_area(cx: CellComplex) -> float:
 
 
 @kernel
-def _order_edges(xy: FloatArray, ring_offsets: WholeArray) -> tuple[WholeArray, WholeArray, float]:
+def _order_edges(
+    xy: FloatArray, ring_offsets: WholeArray
+) -> tuple[WholeArray, WholeArray, float]:
     """Edges between corners, longest first, by their start, their ends, and the area inside."""
     n = len(xy)
     keep = np.zeros(n, np.bool_)

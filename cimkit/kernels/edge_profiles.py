@@ -82,10 +82,12 @@ def count_across_edges(
         last_column = min(math.floor((high_x - west) / CELL), columns - 1)
         first_row = max(math.floor((low_y - south) / CELL), 0)
         last_row = min(math.floor((high_y - south) / CELL), rows - 1)
+        if first_column > last_column:  # east or west of all points
+            continue
         for row in range(first_row, last_row + 1):
             for m in range(
                 start[row * columns + first_column],
-                start[row * columns + max(last_column, first_column - 1) + 1],
+                start[row * columns + last_column + 1],
             ):
                 i = member[m]
                 along = ux * (x[i] - ax) + uy * (y[i] - ay)

@@ -117,7 +117,9 @@ def region_at(cx: CellComplex, region: WholeArray, h: int) -> int:
 
 
 @kernel
-def number_regions(cx: CellComplex, label: WholeArray, region: WholeArray, by_label: bool) -> int:
+def number_regions(
+    cx: CellComplex, label: WholeArray, region: WholeArray, by_label: bool
+) -> int:
     """Number the connected cells of the same label (or of the inside); returns how many."""
     n_regions = 0
     for c in range(cx.size[2]):
@@ -148,7 +150,12 @@ def number_regions(cx: CellComplex, label: WholeArray, region: WholeArray, by_la
 
 @kernel
 def set_levels(
-    cx: CellComplex, roof: Roof, planes: FloatArray, v: int, value: FloatArray, owner: WholeArray
+    cx: CellComplex,
+    roof: Roof,
+    planes: FloatArray,
+    v: int,
+    value: FloatArray,
+    owner: WholeArray,
 ) -> None:
     """Heights of all sectors around a vertex, sorted and made one where they are close."""
     x, y = cx.xy[v, 0], cx.xy[v, 1]
@@ -191,7 +198,12 @@ def set_levels(
 
 @kernel
 def _split_at_crossing(
-    cx: CellComplex, roof: Roof, planes: FloatArray, h: int, value: FloatArray, owner: WholeArray
+    cx: CellComplex,
+    roof: Roof,
+    planes: FloatArray,
+    h: int,
+    value: FloatArray,
+    owner: WholeArray,
 ) -> bool:
     """Put a vertex where the sides of an edge change order; False where that is impossible."""
     g = h ^ 1

@@ -46,7 +46,7 @@ from cimkit.kernels.roof_labels import (
 )
 from cimkit.kernels.roof_levels import step_levels
 from cimkit.kernels.roof_lines import LineRules, find_lines
-from cimkit.kernels.roof_planes import PlaneRules, find_planes
+from cimkit.kernels.roof_planes import PlaneRules, find_planes, largest_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid, no_solid
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 
 POINTS_MAX = 100_000
 """Of one building. More, or more than `DENSITY_MAX`, are thinned."""
+
+HEIGHTS = 524.0
+"""Metres above and below the roof at LoD1.2 in which points count: -9999 and the like stand for
+"no value", and heights in millimetres must go into 20 bits."""
 
 DENSITY_MAX = 40.0
 """Points per m²; roofs gain nothing from more."""
@@ -132,29 +136,42 @@ class RoofModel(NamedTuple):
 
 @helper
 def local_points(
-    x: FloatArray, y: FloatArray, z: FloatArray, rows: WholeArray, x0: int, y0: int, area: float
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    rows: WholeArray,
+    x0: int,
+    y0: int,
+    level: float,
+    area: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray, float, bool]:
     """Points of a building in metres from a corner, sorted, thinned where they are too many.
 
     Coordinates become whole millimetres before the corner is taken off, so that the same
     building elsewhere on the map gives the same bits, and one number each, so that sorting
-    needs no index. Returns also the height that z is relative to.
+    needs no index. Points farther than `HEIGHTS` from a level are left out. Returns also the
+    height that z is relative to.
     """
-    n = len(rows)
+    n = 0
+    base = np.inf
+    for i in rows:
+        if abs(z[i] - level) <= HEIGHTS:
+            base = min(base, z[i])
+            n += 1
     if n == 0:
         nothing = np.empty(0)
         return nothing, nothing, nothing, 0.0, False
-    base = np.inf
-    for i in rows:
-        base = min(base, z[i])
     z0 = int(np.rint(base * 1000.0))
     keys = np.empty(n, np.int64)
-    for m in range(n):
-        i = rows[m]
+    m = 0
+    for i in rows:
+        if abs(z[i] - level) > HEIGHTS:
+            continue
         ix = min(max(int(np.rint(x[i] * 1000.0)) - x0, 0), 2097151)
         iy = min(max(int(np.rint(y[i] * 1000.0)) - y0, 0), 2097151)
-        iz = min(int(np.rint(z[i] * 1000.0)) - z0, 1048575)
+        iz = int(np.rint(z[i] * 1000.0)) - z0
         keys[m] = (iy << 41) | (ix << 20) | iz
+        m += 1
     keys.sort()
     every = max(math.ceil(n / POINTS_MAX), int(n / max(area, 1.0) / DENSITY_MAX), 1)
     count = (n + every - 1) // every
@@ -383,7 +400,7 @@ def model_roof(
     for i in range(len(ring_mm)):
         ring_xy[i, 0] = (ring_mm[i, 0] - x0) / 1000.0
         ring_xy[i, 1] = (ring_mm[i, 1] - y0) / 1000.0
-    x, y, z, base, thinned = local_points(cloud_x, cloud_y, cloud_z, rows, x0, y0, area)
+    x, y, z, base, thinned = local_points(cloud_x, cloud_y, cloud_z, rows, x0, y0, h_roof, area)
     z_ground, z_roof = h_ground - base, h_roof - base
     none = no_solid(0)
     notes = THINNED if thinned else 0
@@ -448,26 +465,3 @@ def model_roof(
             notes |= DEAR if attempt > 1 else 0
             return RoofModel(box, stepped, roofed, base, reached | ROOFED, notes, n_planes)
     return RoofModel(box, stepped, none, base, reached, notes | COARSE | DEAR, n_planes)
-
-
-@helper
-def largest_planes(
-    planes: FloatArray, owner: WholeArray, most: int
-) -> tuple[FloatArray, WholeArray]:
-    """The planes with the most points, in their order; points of the others belong to none."""
-    count = np.zeros(len(planes), np.int64)
-    for p in owner:
-        if p >= 0:
-            count[p] += 1
-    chosen = np.sort(np.argsort(-count, kind="mergesort")[:most])
-    number = np.full(len(planes), -1, np.int32)
-    for m in range(len(chosen)):
-        number[chosen[m]] = m
-    left = np.empty((len(chosen), 3))
-    for m in range(len(chosen)):
-        left[m] = planes[chosen[m]]
-    out = np.full(len(owner), -1, np.int32)
-    for i in range(len(owner)):
-        if owner[i] >= 0:
-            out[i] = number[owner[i]]
-    return left, out

@@ -31,6 +31,23 @@ THIN = 3.0
 WALL_COSINE = 0.30
 """Of the normal's angle to the vertical: steeper than 72.5 degrees is no roof."""
 
+NARROW = 1.0
+"""Metres: points in a strip of this width span a plane however long it is; in a narrower one
+if it is wider than 3 % of its length."""
+
+SPENT = 500
+"""A region of more points that is no roof plane is not grown again from each of its points: a
+steep or narrow one of 50,000 points would take minutes."""
+
+GROWN_MAX = 800
+"""Planes that are polished, the largest: time and memory grow with their square."""
+
+AFLOAT_HEIGHT, AFLOAT_AREA = 4.0, 40.0
+"""Metres above other planes and largest area (m²) of a plane that may be a crane's jib."""
+
+AFLOAT_CELL = 0.7
+"""Metres of the cells in which points below a plane are looked for, at the least."""
+
 SUMS = 10
 """Running sums of a plane: n, x, y, z, xx, xy, yy, xz, yz, zz."""
 
@@ -200,7 +217,7 @@ def fit_sums(sums: FloatArray) -> tuple[float, float, float, bool]:
     xx, xy, yy = sums[4] / n - mx * mx, sums[5] / n - mx * my, sums[6] / n - my * my
     xz, yz = sums[7] / n - mx * mz, sums[8] / n - my * mz
     det = xx * yy - xy * xy
-    if det <= 1e-3 * (xx + yy) ** 2:  # along a line: 4 cm wide at 1 m
+    if det <= (xx + yy) * min(1e-3 * (xx + yy), NARROW**2 / 12.0):  # along a line
         return 0.0, 0.0, mz, False
     a, b = (xz * yy - yz * xy) / det, (yz * xx - xz * xy) / det
     return a, b, mz - a * mx - b * my, True
@@ -240,9 +257,10 @@ def grow_planes(
     n_planes = 0
     queue = np.empty(n, np.int32)
     tried = np.full(n, -1, np.int32)
+    spent = np.zeros(n, np.bool_)
     sums = np.zeros(SUMS)
     for seed in np.argsort(flatness, kind="mergesort"):
-        if owner[seed] >= 0 or normal[seed, 2] < WALL_COSINE:
+        if owner[seed] >= 0 or spent[seed] or normal[seed, 2] < WALL_COSINE:
             continue
         nx, ny, nz = normal[seed, 0], normal[seed, 1], normal[seed, 2]
         a, b = -nx / nz, -ny / nz
@@ -288,6 +306,9 @@ def grow_planes(
             sure = sure and fits
         nz = 1.0 / math.sqrt(1.0 + a * a + b * b)
         if not sure or sums[0] < smallest or nz < WALL_COSINE:
+            if size > SPENT:
+                for m in range(size):
+                    spent[queue[m]] = True
             continue
         for m in range(size):
             i = queue[m]
@@ -435,6 +456,110 @@ def refit_planes(
 
 
 @helper
+def largest_planes(
+    planes: FloatArray, owner: WholeArray, most: int
+) -> tuple[FloatArray, WholeArray]:
+    """The planes with the most points, in their order; points of the others belong to none."""
+    count = np.zeros(len(planes), np.int64)
+    for p in owner:
+        if p >= 0:
+            count[p] += 1
+    chosen = np.sort(np.argsort(-count, kind="mergesort")[:most])
+    number = np.full(len(planes), -1, np.int32)
+    for m in range(len(chosen)):
+        number[chosen[m]] = m
+    left = np.empty((len(chosen), 3))
+    for m in range(len(chosen)):
+        left[m] = planes[chosen[m]]
+    out = np.full(len(owner), -1, np.int32)
+    for i in range(len(owner)):
+        if owner[i] >= 0:
+            out[i] = number[owner[i]]
+    return left, out
+
+
+@helper
+def drop_planes_afloat(
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    owner: WholeArray,
+    planes: FloatArray,
+    density: float,
+) -> FloatArray:
+    """Drop small planes high above others that are seen through them: jibs, cables, crowns.
+
+    Below a roof no other roof is scanned. A plane is dropped if, in the cells where its points
+    lie, at least half as many points lie on planes more than `AFLOAT_HEIGHT` below it. On
+    towers, dormers and chimneys there are hardly any.
+    """
+    n_planes = len(planes)
+    count = np.zeros(n_planes, np.int64)
+    lowest = np.full(n_planes, np.inf)
+    for i in range(len(owner)):
+        p = owner[i]
+        if p >= 0:
+            count[p] += 1
+            lowest[p] = min(lowest[p], z[i])
+    kept = np.ones(n_planes, np.bool_)
+    base = lowest.min() if n_planes > 0 else np.inf
+    for p in range(n_planes):
+        if count[p] == 0 or count[p] > AFLOAT_AREA * density:
+            continue
+        if lowest[p] > base + AFLOAT_HEIGHT:
+            kept[p] = 2 * _points_below(x, y, z, owner, planes, p, density) < count[p]
+    if kept.all():
+        return planes
+    number = np.full(n_planes, -1, np.int32)
+    left = 0
+    for p in range(n_planes):
+        if kept[p]:
+            number[p] = left
+            left += 1
+    for i in range(len(owner)):
+        if owner[i] >= 0:
+            owner[i] = number[owner[i]]
+    return planes[kept]
+
+
+@helper
+def _points_below(
+    x: FloatArray,
+    y: FloatArray,
+    z: FloatArray,
+    owner: WholeArray,
+    planes: FloatArray,
+    p: int,
+    density: float,
+) -> int:
+    """How many points of other planes lie far below a plane, in the cells of its points."""
+    west = south = np.inf
+    east = north = -np.inf
+    for i in range(len(x)):
+        if owner[i] == p:
+            west, east = min(west, x[i]), max(east, x[i])
+            south, north = min(south, y[i]), max(north, y[i])
+    side = max(AFLOAT_CELL, math.sqrt(4.0 / density))
+    columns, rows = int((east - west) / side) + 1, int((north - south) / side) + 1
+    covered = np.zeros((rows, columns), np.bool_)
+    for i in range(len(x)):
+        if owner[i] == p:
+            covered[int((y[i] - south) / side), int((x[i] - west) / side)] = True
+    below = 0
+    for i in range(len(x)):
+        if (
+            owner[i] < 0
+            or owner[i] == p
+            or not (west <= x[i] <= east and south <= y[i] <= north)
+        ):
+            continue
+        level = planes[p, 0] * x[i] + planes[p, 1] * y[i] + planes[p, 2] - AFLOAT_HEIGHT
+        if z[i] < level and covered[int((y[i] - south) / side), int((x[i] - west) / side)]:
+            below += 1
+    return below
+
+
+@helper
 def find_planes(
     x: FloatArray, y: FloatArray, z: FloatArray, area: float, rules: PlaneRules
 ) -> tuple[FloatArray, WholeArray]:
@@ -451,12 +576,14 @@ def find_planes(
     owner, planes = grow_planes(
         x, y, z, near, normal, flatness, tolerance, rules.cosine, smallest
     )
+    if len(planes) > GROWN_MAX:
+        planes, owner = largest_planes(planes, owner, GROWN_MAX)
     joined = rules.joined * (2.0 if thin else 1.0)
     for _ in range(3):
         planes = join_planes(x, y, z, owner, planes, joined)
         swap_points(x, y, z, near, owner, planes, tolerance)
         planes = refit_planes(x, y, z, owner, planes, smallest)
-    return planes, owner
+    return drop_planes_afloat(x, y, z, owner, planes, density), owner
 
 
 @kernel

@@ -16,6 +16,7 @@ from cimkit.kernels._jit import JIT
 from cimkit.kernels.footprint_grid import build_grid
 from tests.kernels.shapes import POLYGONS, footprints_of
 from tests.oracles import ORACLES
+from tests.roof_oracles import ROOF_ORACLES
 from tests.solid_oracles import SOLID_ORACLES
 
 INNER = (
@@ -29,6 +30,7 @@ INNER = (
         "describe_neighbourhoods",
     ),
     *SOLID_ORACLES,
+    *ROOF_ORACLES,
 )
 CHECKED = [name for name in ORACLES if name not in INNER]
 """Kernels with a wrapper that takes what users give; the others are called by cimkit alone."""
