@@ -53,7 +53,8 @@ def cell_polygons(cx: CellComplex) -> Any:
     """Cells as shapely polygons, metres."""
     polygons = []
     for first in cx.first[: cx.size[2]]:
-        ring, h = [], first
+        ring: list[int] = []
+        h = first
         while not ring or h != first:
             ring.append(cx.origin[h])
             h = cx.following[h]

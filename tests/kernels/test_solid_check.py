@@ -21,7 +21,7 @@ from cimkit.kernels.solid_check import (
 from tests.kernels.buildings import labelled, rings_of, started
 
 
-def prism(polygon: Any, height: float = 5.0) -> list[Any]:
+def prism(polygon: Any, height: float = 5.0) -> Any:
     cx = started(polygon)
     planes = np.array([[0.0, 0.0, height]])
     solid = make_solid(cx, labelled(cx, lambda *_: 0), planes, 0.0, CORNER_CUT)
@@ -29,7 +29,7 @@ def prism(polygon: Any, height: float = 5.0) -> list[Any]:
     return [*solid[:4], solid.volume]
 
 
-def extruded(ring: list[tuple[float, float]], height: float = 5.0) -> list[Any]:
+def extruded(ring: list[tuple[float, float]], height: float = 5.0) -> Any:
     """Prism made by hand: floor, roof, one wall for each edge."""
     n = len(ring)
     xy = np.array(ring)
@@ -43,8 +43,8 @@ def extruded(ring: list[tuple[float, float]], height: float = 5.0) -> list[Any]:
     return [vertices, np.concatenate(faces), offsets, np.arange(len(faces) + 1), area * height]
 
 
-def bits(parts: list[Any]) -> int:
-    return int(check_solid(*parts, np.empty((8, 3), np.int64))[0])
+def bits(parts: Any) -> int:
+    return int(check_solid(*(*parts, np.empty((8, 3), np.int64)))[0])
 
 
 SQUARE = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (0.0, 8.0)]
@@ -56,7 +56,7 @@ SQUARE = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (0.0, 8.0)]
 )
 def test_a_prism_is_valid(ring):
     parts = extruded(ring)
-    status, volume, n_slivers = check_solid(*parts, np.empty((8, 3), np.int64))
+    status, volume, n_slivers = check_solid(*(*parts, np.empty((8, 3), np.int64)))
     assert (status, n_slivers) == (0, 0)
     assert volume == pytest.approx(parts[4])
 
@@ -186,7 +186,7 @@ def test_slivers_beyond_the_room_for_them_are_counted_no_more():
     ring = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (5.02, 8.0), (5.0, 8.0001), (4.98, 8.0)]
     parts = extruded([*ring, (0.0, 8.0)])
     parts[0][7 + 4, 2] += 0.0001
-    status, _, n = check_solid(*parts, np.empty((0, 3), np.int64))
+    status, _, n = check_solid(*(*parts, np.empty((0, 3), np.int64)))
     assert status & CHECK_SLIVER
     assert n == 0
 
