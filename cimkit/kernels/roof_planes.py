@@ -530,7 +530,7 @@ def _is_slim(sums: FloatArray) -> bool:
     mx, my = sums[1] / n, sums[2] / n
     xx, xy, yy = sums[4] / n - mx * mx, sums[5] / n - mx * my, sums[6] / n - my * my
     half = math.hypot(0.5 * (xx - yy), xy)
-    return 0.5 * (xx + yy) + half >= AFLOAT_SLIM**2 * (0.5 * (xx + yy) - half)
+    return bool(0.5 * (xx + yy) + half >= AFLOAT_SLIM**2 * (0.5 * (xx + yy) - half))
 
 
 @helper
