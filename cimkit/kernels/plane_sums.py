@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cimkit.kernels._jit import helper
 
 if TYPE_CHECKING:
-    from cimkit.tables._columns import FloatArray
+    from cimkit.tables._columns import FloatArray, WholeArray
 
 NARROW = 1.0
 """Metres: points in a strip of this width span a plane however long it is; in a narrower one
@@ -62,3 +64,15 @@ def rms_off(sums: FloatArray, a: float, b: float, c: float) -> float:
         + 2.0 * (a * b * sums[5] + a * c * sums[1] + b * c * sums[2])
     )
     return math.sqrt(max(total, 0.0) / n / (1.0 + a * a + b * b))
+
+
+@helper
+def sums_of(
+    x: FloatArray, y: FloatArray, z: FloatArray, owner: WholeArray, n_planes: int
+) -> FloatArray:
+    """Running sums of the points of each plane, shape (n_planes, SUMS)."""
+    sums = np.zeros((n_planes, SUMS))
+    for p in range(len(owner)):
+        if owner[p] >= 0:
+            add_to_sums(sums[owner[p]], x[p], y[p], z[p], 1.0)
+    return sums

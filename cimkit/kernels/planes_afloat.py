@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cimkit.kernels._jit import helper
+from cimkit.kernels.plane_sums import sums_of
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray, WholeArray
@@ -41,7 +42,7 @@ def drop_planes_afloat(
     in the cells where its points lie, nearly as many points lie on planes far below it.
     """
     n_planes = len(planes)
-    sums = _sums_of(x, y, z, owner, n_planes)
+    sums = sums_of(x, y, z, owner, n_planes)
     lowest = np.full(n_planes, np.inf)
     for i in range(len(owner)):
         if owner[i] >= 0:

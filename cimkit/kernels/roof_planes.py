@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
-from cimkit.kernels.plane_sums import SUMS, add_to_sums, fit_sums, rms_off
+from cimkit.kernels.plane_sums import SUMS, add_to_sums, fit_sums, rms_off, sums_of
 from cimkit.kernels.planes_afloat import drop_planes_afloat
 from cimkit.kernels.point_normals import nearest_points, normals_of
 
@@ -156,7 +156,7 @@ def join_planes(
 ) -> FloatArray:
     """Make one of planes that are one, the nearest to it first; returns those left."""
     n_planes = len(planes)
-    sums = _sums_of(x, y, z, owner, n_planes)
+    sums = sums_of(x, y, z, owner, n_planes)
     into = np.arange(n_planes)
     both = np.empty(SUMS)
     off = np.full((n_planes, n_planes), np.inf)
@@ -212,17 +212,6 @@ def _off_common(sums: FloatArray, i: int, j: int, both: FloatArray) -> float:
 
 
 @helper
-def _sums_of(
-    x: FloatArray, y: FloatArray, z: FloatArray, owner: WholeArray, n_planes: int
-) -> FloatArray:
-    sums = np.zeros((n_planes, SUMS))
-    for p in range(len(owner)):
-        if owner[p] >= 0:
-            add_to_sums(sums[owner[p]], x[p], y[p], z[p], 1.0)
-    return sums
-
-
-@helper
 def swap_points(
     x: FloatArray,
     y: FloatArray,
@@ -262,7 +251,7 @@ def refit_planes(
 ) -> FloatArray:
     """Fit each plane to its points again; planes left with too few of them are dropped."""
     n_planes = len(planes)
-    sums = _sums_of(x, y, z, owner, n_planes)
+    sums = sums_of(x, y, z, owner, n_planes)
     number = np.full(n_planes, -1, np.int32)
     left = np.empty((n_planes, 3))
     count = 0
