@@ -13,7 +13,8 @@ N_RANDOM = 60 if JIT else 30
 
 def ring_of(cx, c):
     """Half-edges of a cell."""
-    ring, h = [], int(cx.first[c])
+    ring: list[int] = []
+    h = int(cx.first[c])
     while not ring or h != ring[0]:
         ring.append(h)
         h = int(cx.following[h])
@@ -50,7 +51,7 @@ def test_a_vertex_is_clear_where_both_cells_stay_simple(seed):
             off = rng.normal(0, rng.choice([1e-4, 0.01, 1.0, 5.0]), 2)
             xy = np.rint((a + t * (b - a) + off) * 1e4) / 1e4
             sound = is_sound(bent(cx, h, xy)) and is_sound(bent(cx, h ^ 1, xy))
-            assert is_clear(cx, h, *xy, 0.0) == sound
+            assert is_clear(cx, h, xy[0], xy[1], 0.0) == sound
 
 
 @pytest.mark.parametrize("seed", range(N_RANDOM))
@@ -67,8 +68,8 @@ def test_clearance_is_the_distance_from_the_other_edges(seed):
             if k != side
         ]
         distance = shapely.distance(shapely.Point(xy), others).min()
-        assert is_clear(cx, h, *xy, distance * 0.999)
-        assert not is_clear(cx, h, *xy, distance * 1.001 + 1e-12)
+        assert is_clear(cx, h, xy[0], xy[1], distance * 0.999)
+        assert not is_clear(cx, h, xy[0], xy[1], distance * 1.001 + 1e-12)
 
 
 @pytest.mark.parametrize("seed", range(N_RANDOM))
@@ -86,7 +87,8 @@ def test_vertices_see_each_other_where_a_chord_lies_inside(seed):
             free = shapely.distance(chord, shapely.points(rest)).min()
             if abs(free - 3e-4) < 1e-6:
                 continue
-            seen = sees(cx, c, *places[i], ring[i], True, *places[j], ring[j], True, 3e-4)
+            (px, py), (qx, qy) = places[i], places[j]
+            seen = sees(cx, c, px, py, ring[i], True, qx, qy, ring[j], True, 3e-4)
             # Chords between vertices of one straight side lie in the cell, clear of none.
             assert seen == (free > 3e-4 and cell.buffer(1e-9).covers(chord))
         inner = np.array(cell.representative_point().coords)[0]
@@ -94,7 +96,8 @@ def test_vertices_see_each_other_where_a_chord_lies_inside(seed):
             ray = shapely.LineString([inner, places[i]])
             others = np.delete(places, i, axis=0)
             free = shapely.distance(ray, shapely.points(others)).min()
-            seen = sees(cx, c, *inner, -1, True, *places[i], ring[i], True, 3e-4)
+            (px, py), (qx, qy) = inner, places[i]
+            seen = sees(cx, c, px, py, -1, True, qx, qy, ring[i], True, 3e-4)
             if free > 4e-4:
                 assert seen == cell.buffer(1e-9).covers(ray)
 
