@@ -8,7 +8,7 @@ it.
 Tolerance: coordinates are multiples of 0.1 mm; roof faces lie within about 0.6 mm of their
 planes.
 
-Time: about linear in the edges of the complex; 0.03 to 0.05 ms for a usual building of 15 cells.
+Time: about linear in the edges of the complex; 0.03 to 0.05 ms for a building of 15 cells.
 """
 
 from __future__ import annotations
