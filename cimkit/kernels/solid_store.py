@@ -107,7 +107,9 @@ def append_solid(
     if n_faces + more_faces + 1 > len(face_offsets):
         face_offsets = _longer(face_offsets, n_faces + more_faces + 1)
     if n_faces + more_faces > len(semantics):
-        semantics = _longer(semantics, n_faces + more_faces)
+        kinds = np.empty(max(n_faces + more_faces, 2 * len(semantics)), np.uint8)
+        kinds[:n_faces] = semantics[:n_faces]
+        semantics = kinds
         plane = _longer(plane, n_faces + more_faces)
     if n_solids + 2 > len(solid_offsets):
         solid_offsets = _longer(solid_offsets, n_solids + 2)
