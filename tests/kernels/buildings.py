@@ -52,7 +52,6 @@ def cut(cx: CellComplex, *lines: tuple[float, float, float, float]) -> CellCompl
 def cell_polygons(cx: CellComplex) -> Any:
     """Cells as shapely polygons, metres."""
     polygons = []
-    ring: list[int]
     for first in cx.first[: cx.size[2]]:
         ring: list[int] = []
         h = first
