@@ -53,7 +53,7 @@ def reconstruct(
     Levels of detail are those of TU Delft: LoD1.2 has one height, LoD1.3 one for each part of
     the roof that is a step apart, LoD2.2 the planes of the roof. Where the points do not allow
     a level, the building has the next lower one, and `lod`, `method` and `reason` say so; a
-    prism is never called 2.2.
+    box that stands in for a roof is never called 2.2.
 
     Parameters
     ----------
