@@ -17,11 +17,11 @@ from cimkit.write.svg import (
     FAINT,
     LABEL_CHARACTERS_MAX,
     SUBPIXELS,
-    TINTS,
     label,
     picture,
 )
 from cimkit.write.whitemodel_svg import (
+    TINTS,
     WHITE,
     building_groups,
     camera_at,

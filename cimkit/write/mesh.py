@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def write_mesh(
 
     Notes
     -----
-    GLB and STL hold float32, whose steps are 0.25 m at a northing of 4 000 000 m and 8 µm at
+    GLB, STL and PLY hold float32: its steps are 0.25 m at a northing of 4 000 000 m, 8 µm at
     100 m; hence the origin near the building. OBJ, STL and PLY are east, north, up; GLB is
     east, up, south, as glTF wants the y axis up.
 
@@ -84,13 +84,13 @@ def write_mesh(
     if origin is None:
         west, south = np.floor(one.vertices[:, :2].min(0)).tolist()
         origin = (west, south, 0.0)
-    if len(origin) != 3 or not np.isfinite(origin).all():
+    if np.shape(origin) != (3,) or not np.isfinite(origin).all():
         raise ParameterError(f"origin: must be three finite numbers, not {origin!r}")
     vertices = one.vertices - np.array(origin)
     if kind == ".glb":
         vertices = vertices[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
     mesh = trimesh.Trimesh(vertices, one.triangles()[0], process=False)
-    data = mesh.export(file_type=kind[1:])
+    data: Any = mesh.export(file_type=kind[1:])
     try:
         path.write_bytes(data.encode() if isinstance(data, str) else data)
     except OSError as error:

@@ -23,6 +23,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def gable():
     """Models of a gable roof, and the name of their only building."""
     models = build(ROOFS["gable"])[1]
+    assert len(set(models.building_id.tolist())) == 1
     return models, str(models.building_id[0])
 
 
@@ -37,7 +38,7 @@ def spans(svg):
                 for ring in re.findall(r"M([^z]*)z", path.get("d")):
                     n = [int(k) for k in re.findall(r"-?\d+", ring)]
                     x += np.cumsum(n[::2]).tolist()
-            found[title.text.split(":")[0]] = (min(x), max(x), len(group) - 1)
+            found[str(title.text).split(":")[0]] = (min(x), max(x), len(group) - 1)
     return found
 
 
@@ -61,22 +62,25 @@ def test_captions_count_the_roof_faces(gable):
 
 
 def test_points_are_dots_before_the_solids_in_any_order(gable):
+    models, name = gable
     xyz = points_on(ROOFS["gable"], density=200.0)
     assert len(xyz) > POINTS_MAX
-    svg = plot_building(*gable, xyz).svg
+    svg = plot_building(models, name, xyz).svg
     dots = re.findall(r"M(\d+) (\d+)h0", svg)
     assert POINTS_MAX / 2 <= len(dots) <= POINTS_MAX
     assert max(int(x) for x, _ in dots) < spans(svg)["LoD1.2"][0]
     assert f"{len(xyz):,} points 点" in svg
     order = np.random.default_rng(0).permutation(len(xyz))
-    assert plot_building(*gable, xyz[order]).svg == svg
-    cloud = PointCloud(*xyz[order].T, np.full(len(xyz), 6, dtype=np.uint8))
-    assert plot_building(*gable, cloud).svg == svg
+    assert plot_building(models, name, xyz[order]).svg == svg
+    x, y, z = xyz[order].T
+    cloud = PointCloud(x, y, z, np.full(len(xyz), 6, dtype=np.uint8))
+    assert plot_building(models, name, cloud).svg == svg
 
 
 def test_no_points_and_no_numbers_are_no_trouble(gable):
-    assert "0 points" in plot_building(*gable, np.empty((0, 3))).svg
-    assert "nan" not in plot_building(*gable, np.full((2, 3), np.nan)).svg
+    models, name = gable
+    assert "0 points" in plot_building(models, name, np.empty((0, 3))).svg
+    assert "nan" not in plot_building(models, name, np.full((2, 3), np.nan)).svg
 
 
 def test_errors_say_what_to_do(gable):
