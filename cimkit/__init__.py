@@ -34,10 +34,12 @@ _HOME = {
     "classify_ground": "steps.ground",
     "clean": "steps.clean",
     "encode": "steps.encode",
+    "export_building": "export",
     "ground": "steps.ground",
     "link": "steps.link",
     "make_sample": "sample",
     "open_city": "read.city",
+    "plot_building": "plot",
     "read_addresses": "read.addresses",
     "read_footprints": "read.footprints",
     "read_points": "read.points",
@@ -61,10 +63,12 @@ __all__ = [
     "classify_ground",
     "clean",
     "encode",
+    "export_building",
     "ground",
     "link",
     "make_sample",
     "open_city",
+    "plot_building",
     "read_addresses",
     "read_footprints",
     "read_points",
@@ -74,8 +78,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from cimkit.export import export_building
     from cimkit.job import Job
     from cimkit.pipeline import build
+    from cimkit.plot import plot_building
     from cimkit.read.addresses import read_addresses
     from cimkit.read.city import open_city
     from cimkit.read.footprints import read_footprints

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cimkit.tables import PointCloud
+from cimkit.write.building_svg import draw_building
 from cimkit.write.plan_svg import draw_plan
 from cimkit.write.svg import draw_histogram
 from cimkit.write.whitemodel_svg import draw_models
@@ -43,6 +47,37 @@ def plot_models(models: Models, *, title: str = "", by_height: bool = False) -> 
     '<svg'
     """
     return Picture(draw_models(models, title=title, by_height=by_height))
+
+
+def plot_building(
+    models: Models, building_id: str, points: PointCloud | FloatArray | None = None
+) -> Picture:
+    """Draw the levels of detail of one building side by side, after its points if given.
+
+    Parameters
+    ----------
+    models : Models
+        At any levels of detail.
+    building_id : str
+    points : PointCloud, or float64 array of shape (n, 3), optional
+        Points of this building, in the CRS of `models`; at most 6,000 are drawn.
+
+    Raises
+    ------
+    ParameterError
+        If the building is unknown, or `points` has another shape.
+
+    Examples
+    --------
+    >>> import shapely, cimkit
+    >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 9, 9)])
+    >>> _, models, _ = cimkit.reconstruct(footprints)
+    >>> "LoD1.2: 1 roof face" in plot_building(models, "a").svg
+    True
+    """
+    if isinstance(points, PointCloud):
+        points = np.column_stack([points.x, points.y, points.z])
+    return Picture(draw_building(models, building_id, points))
 
 
 def plot_plan(

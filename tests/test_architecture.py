@@ -16,7 +16,10 @@ FLOORS = (
     ("tables", "errors", "limits", "job"),
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
-    ("pipeline", "execute", "blocks", "tasks", "inputs", "products", "sample", "plot"),
+    (
+        *("pipeline", "execute", "blocks", "tasks", "inputs", "products"),
+        *("sample", "plot", "export"),
+    ),
     ("cli", "view", "serve"),
     ("__main__",),
 )

@@ -98,31 +98,35 @@ def draw_models(
     >>> "0 buildings" in draw_models(nothing)
     True
     """
-    camera = _camera(models, azimuth, elevation)
+    camera = camera_at(models, azimuth, elevation)
     shown = models.take(_densest(models, camera))
-    heights = _heights(shown)
+    heights = solid_heights(shown)
     tints, entries = _tints(heights, by_height=by_height)
     parts, face = visible_faces(shown, camera)
     shadow = cast_shadow(shown, camera)
     margin = 0.04 * width
-    to_pixels, bottom = _fit(np.concatenate([parts, shadow]), width, margin)
+    to_pixels, bottom = fit_shapes(np.concatenate([parts, shadow]), width, margin)
     key, key_height = legend(margin, bottom, width - 2 * margin, entries)
     height = round(bottom + (key_height + 8 if entries else 0))
-    paths, shade = (_paths(shapely.transform(shapes, to_pixels)) for shapes in (parts, shadow))
-    groups = _groups(shown, heights, face, paths, _fills(shown, camera, tints), camera)
+    paths, shade = (
+        shape_paths(shapely.transform(shapes, to_pixels)) for shapes in (parts, shadow)
+    )
+    groups = building_groups(
+        shown, heights, face, paths, face_fills(shown, camera, tints), camera
+    )
     return picture(
         width,
         height,
         title or "White models 白模",
-        _definitions(),
+        scene_definitions(),
         element("rect", width=width, height=height, fill="url(#paper)"),
         _caption(len(shown), n_all or len(models), title, margin),
-        _scene("".join(shade), groups, width / 240),
+        draw_scene("".join(shade), groups, width / 240),
         key if entries else Markup(),
     )
 
 
-def _camera(models: Models, azimuth: float, elevation: float) -> Camera:
+def camera_at(models: Models, azimuth: float, elevation: float) -> Camera:
     """Put the origin to the first vertex, so that large eastings cost no digits."""
     if not 5.0 <= elevation <= 90.0:
         raise ParameterError(f"elevation: must lie in [5, 90] degrees, not {elevation:g}")
@@ -130,7 +134,7 @@ def _camera(models: Models, azimuth: float, elevation: float) -> Camera:
     return place_camera(azimuth, elevation, azimuth + SUN_TURN, SUN_HEIGHT, origin)
 
 
-def _fit(
+def fit_shapes(
     shapes: NDArray[Any], width: int, margin: float
 ) -> tuple[Callable[[FloatArray], FloatArray], float]:
     """Map metres to tenths of a pixel so that all shapes fit; also the lower end in pixels."""
@@ -166,7 +170,7 @@ def _densest(models: Models, camera: Camera) -> IntArray:
     return np.sort(np.argsort(distance, kind="stable")[:BUILDINGS_MAX])
 
 
-def _heights(models: Models) -> FloatArray:
+def solid_heights(models: Models) -> FloatArray:
     """Height of each solid, shape (n,)."""
     if not len(models):
         return np.empty(0)
@@ -176,9 +180,7 @@ def _heights(models: Models) -> FloatArray:
 
 def _tints(heights: FloatArray, *, by_height: bool) -> tuple[FloatArray, list[tuple[str, str]]]:
     """Colour of each building in light, shape (n, 3), and the legend."""
-    colours = np.array(
-        [_rgb(colour) for colour in (TINTS if by_height else WHITE)], dtype=float
-    )
+    colours = np.array([rgb(colour) for colour in (TINTS if by_height else WHITE)], dtype=float)
     if not by_height or not len(heights):
         return np.repeat(colours[:1], len(heights), axis=0), []
     step = nice_step(float(np.quantile(heights, 0.98)), len(TINTS) - 1)
@@ -189,7 +191,7 @@ def _tints(heights: FloatArray, *, by_height: bool) -> tuple[FloatArray, list[tu
     return colours[level], list(zip(TINTS, names, strict=True))
 
 
-def _fills(models: Models, camera: Camera, tints: FloatArray) -> list[str]:
+def face_fills(models: Models, camera: Camera, tints: FloatArray) -> list[str]:
     """Colour of each face by Lambert's law; the open sky lights roofs a little more."""
     light = np.clip(face_normals(models) @ camera.sun, 0.0, 1.0)
     roof = models.semantics == ROOF_SURFACE
@@ -198,12 +200,12 @@ def _fills(models: Models, camera: Camera, tints: FloatArray) -> list[str]:
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.round(colour).astype(int).tolist()]
 
 
-def _rgb(colour: str) -> tuple[int, ...]:
+def rgb(colour: str) -> tuple[int, ...]:
     """Red, green and blue of ``#rrggbb``."""
     return tuple(bytes.fromhex(colour[1:]))
 
 
-def _paths(polygons: NDArray[Any]) -> list[str]:
+def shape_paths(polygons: NDArray[Any]) -> list[str]:
     """Path data of each polygon, its holes included."""
     rings, owner = shapely.get_rings(polygons, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
@@ -214,7 +216,7 @@ def _paths(polygons: NDArray[Any]) -> list[str]:
     return texts
 
 
-def _groups(
+def building_groups(
     models: Models,
     heights: FloatArray,
     face: IntArray,
@@ -237,7 +239,7 @@ def _groups(
             yield element("g", element("title", name), *drawn)
 
 
-def _scene(shade: str, groups: Iterable[Markup], line_width: float) -> Markup:
+def draw_scene(shade: str, groups: Iterable[Markup], line_width: float) -> Markup:
     """Soft shadows on the ground, and the buildings with thin edges."""
     return element(
         "g",
@@ -254,7 +256,7 @@ def _scene(shade: str, groups: Iterable[Markup], line_width: float) -> Markup:
     )
 
 
-def _definitions() -> Markup:
+def scene_definitions() -> Markup:
     """Background and blur."""
     return element(
         "defs",
