@@ -25,7 +25,7 @@ from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
 from cimkit.steps.party_walls import Neighbours, find_neighbours
 from cimkit.steps.reconstruct.heights import HeightRules
-from cimkit.steps.reconstruct.lod import reconstruct
+from cimkit.steps.reconstruct.lod import leave_out_invalid, reconstruct
 from cimkit.steps.reconstruct.quality import measure_quality, with_validity
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Quality, Terrain
@@ -251,9 +251,11 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         rules=rules,
         lod=task.lod,
     )
-    buildings = buildings.replace(code=task.code)
+    errors = solid_errors(models)
+    buildings, models, errors, more = leave_out_invalid(buildings, models, errors)
+    buildings, issues = buildings.replace(code=task.code), issues + more
     quality = _measure(task, models, cloud, building_of_point, rules)
-    quality = with_validity(quality, models, solid_errors(models))
+    quality = with_validity(quality, models, errors)
     neighbours = find_neighbours(task.footprints, task.own)
     save_models(f"{part}/{MODELS}", models.best())
     lines = cityjson_features(buildings, models, task.base, quality)

@@ -11,6 +11,7 @@ from shapely import Polygon, box
 
 from cimkit.check.solids import check_solids
 from cimkit.steps.reconstruct import reconstruct
+from cimkit.steps.reconstruct.lod import leave_out_invalid
 from cimkit.steps.reconstruct.solid import extrude
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Footprints, PointCloud, Terrain
@@ -259,3 +260,18 @@ def test_the_nearest_ground_does_not_bury_a_measured_roof():
     assert (buildings.h_ground[0], buildings.height[0]) == (18.0, 3.0)
     assert check_solids(models) == []
     assert [issue.code for issue in issues] == ["GROUND_NOT_MEASURED"]
+
+
+def test_a_roof_that_a_check_finds_fault_with_gives_way_to_the_next_lower_level():
+    cloud, owner = roof_cloud(21.0, ground=3.0)
+    buildings, models, _ = reconstruct(
+        footprints_of(box(0, 0, 8, 8)), cloud, building_of_point=owner
+    )
+    assert models.lod.tolist() == ["1.2", "1.3", "2.2"]
+    buildings, models, errors, issues = leave_out_invalid(buildings, models, [(), (), (204,)])
+    assert (models.lod.tolist(), errors) == (["1.2", "1.3"], [(), ()])
+    assert (buildings.lod[0], buildings.method[0]) == ("1.3", "steps")
+    assert buildings.reason[0] == "SOLID_NOT_VALID"
+    assert [issue.code for issue in issues] == ["SOLID_NOT_VALID"]
+    alone = leave_out_invalid(buildings, models.take(np.array([0])), [(104,)])
+    assert len(alone[1]) == 1  # a building never loses its last solid
