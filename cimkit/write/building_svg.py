@@ -168,7 +168,7 @@ def _cloud(at: FloatArray, z: FloatArray) -> Markup:
     """Dots, darker the higher; the low ones first."""
     if not len(z):
         return Markup()
-    tints = TINTS[1:]
+    tints = TINTS[2:]
     share = (z - z.min()) / max(float(np.ptp(z)), 1e-9)
     level = np.minimum((share * len(tints)).astype(np.int64), len(tints) - 1)
     places = np.round(at).astype(np.int64)
