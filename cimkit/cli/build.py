@@ -71,7 +71,8 @@ def build(
         float | None, typer.Option(metavar="METRES", help="Of one floor; default 3.0.")
     ] = None,
     lod: Annotated[
-        str | None, typer.Option(metavar="LOD,...", help="Levels of detail; default 1.2,1.3,2.2.")
+        str | None,
+        typer.Option(metavar="LOD,...", help="Levels of detail; default 1.2,1.3,2.2."),
     ] = None,
     division: Annotated[
         str | None,
