@@ -12,6 +12,7 @@ test: $(READY_DEV)
 	$(BIN)/ruff check cimkit tests benchmarks
 	$(BIN)/ruff format --check cimkit tests benchmarks
 	$(BIN)/mypy
+	$(BIN)/python -c "from cimkit.kernels.warm_up import warm_up; warm_up()"
 	$(BIN)/pytest -n auto --dist loadfile
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=cimkit.kernels -m pytest -q tests/kernels

@@ -53,7 +53,7 @@ def test_the_pipeline_in_six_lines():
     links, issues = cimkit.link(
         cimkit.read_addresses(values["addresses"], crs=crs)[0], footprints
     )
-    assert len(models) == len(buildings) == len(footprints) == 11
+    assert len(models.best()) == len(buildings) == len(footprints) == 11
     assert (buildings.height_source == "points").all()
     assert len(links) > 24
     assert {issue.code for issue in issues} == {"ADDRESS_UNLINKED"}

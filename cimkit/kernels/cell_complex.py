@@ -271,6 +271,19 @@ def insert_segment(
     -------
     int
         COMPLEX_OK or COMPLEX_FULL.
+
+    Examples
+    --------
+    >>> from cimkit.kernels.cell_outline import start_complex
+    >>> from cimkit.kernels.half_edges import new_complex
+    >>> cx = new_complex(100)
+    >>> square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 8.0], [0.0, 8.0]])
+    >>> start_complex(cx, square, np.array([0, 4]))
+    0
+    >>> insert_segment(cx, -1.0, 4.0, 11.0, 4.0, 100, 0.05, True)
+    0
+    >>> int(cx.inside[: cx.size[2]].sum())
+    2
     """
     x0, y0, x1, y1, crosses = _clip(cx, float(x0), float(y0), float(x1), float(y1))
     length = np.hypot(x1 - x0, y1 - y0)

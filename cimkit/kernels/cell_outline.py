@@ -375,6 +375,18 @@ def start_complex(cx: CellComplex, ring_xy: FloatArray, ring_offsets: WholeArray
     int
         COMPLEX_OK, COMPLEX_FULL, or OUTLINE_LOST where the inside has not the footprint's area
         (to 0.1 % + 0.01 m²).
+
+    Examples
+    --------
+    >>> from cimkit.kernels.half_edges import new_complex
+    >>> cx = new_complex(100)
+    >>> square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 8.0], [0.0, 8.0]])
+    >>> start_complex(cx, square, np.array([0, 4]))
+    0
+    >>> inside_area(cx)
+    80.0
+    >>> start_complex(cx, square[[0, 2, 1, 3]], np.array([0, 4]))  # a bow tie
+    2
     """
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
     for i in range(len(ring_xy)):

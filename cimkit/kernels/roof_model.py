@@ -59,6 +59,10 @@ HEIGHTS = 524.0
 """Metres above and below the roof at LoD1.2 in which points count: -9999 and the like stand for
 "no value", and heights in millimetres must go into 20 bits."""
 
+OWNED_MIN = 0.15
+"""Share of the points that lie on planes, below which these are chance: the tip of a spire, a
+few points of a crown. Of 160, 5,554 and 3,313 roofs with planes 0, 4 and 6 have less."""
+
 DENSITY_MAX = 40.0
 """Points per m²; roofs gain nothing from more."""
 
@@ -420,13 +424,15 @@ def model_roof(
         return RoofModel(box, none, none, base, BOX, notes | NO_PLANE, 0)
     planes, owner = find_planes(x, y, z, area, rules.planes)
     n_planes = len(planes)
+    if (owner >= 0).sum() < OWNED_MIN * n:
+        n_planes = 0
     if n_planes == 0:
         tolerance = 2.0 * rules.planes.tolerance
         height, count = flat_plane(z, tolerance)
         if count < max(3, n // 2) or height < z_ground + LOW_ROOF:
             return RoofModel(box, none, none, base, BOX, notes | NO_PLANE, 0)
         notes |= FLAT_FIT
-        planes = with_plane(planes, height)
+        planes = with_plane(planes[:0], height)
         owner = np.where(np.abs(z - height) <= tolerance, 0, -1).astype(np.int32)
     if n_planes > PLANES_MAX:
         notes |= CROWDED

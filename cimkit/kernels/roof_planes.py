@@ -10,7 +10,7 @@ Time O(n k + planes²), memory O(n k). Nothing depends on the order of the point
 sorted, nor on where they lie.
 
 Literature: Rabbani, van den Heuvel & Vosselman 2006 (region growing with a smoothness
-constraint, ISPRS Archives 36-5); Smith 1961 (eigenvalues of a symmetric 3 x 3 matrix).
+constraint, ISPRS Archives 36-5).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cimkit.kernels._jit import helper, kernel
+from cimkit.kernels.plane_sums import SUMS, add_to_sums, fit_sums, rms_off, sums_of
+from cimkit.kernels.planes_afloat import drop_planes_afloat
+from cimkit.kernels.point_normals import nearest_points, normals_of
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray, WholeArray
@@ -31,25 +34,12 @@ THIN = 3.0
 WALL_COSINE = 0.30
 """Of the normal's angle to the vertical: steeper than 72.5 degrees is no roof."""
 
-NARROW = 1.0
-"""Metres: points in a strip of this width span a plane however long it is; in a narrower one
-if it is wider than 3 % of its length."""
-
 SPENT = 500
 """A region of more points that is no roof plane is not grown again from each of its points: a
 steep or narrow one of 50,000 points would take minutes."""
 
 GROWN_MAX = 800
 """Planes that are polished, the largest: time and memory grow with their square."""
-
-AFLOAT_HEIGHT, AFLOAT_AREA = 4.0, 40.0
-"""Metres above other planes and largest area (m²) of a plane that may be a crane's jib."""
-
-AFLOAT_CELL = 0.7
-"""Metres of the cells in which points below a plane are looked for, at the least."""
-
-SUMS = 10
-"""Running sums of a plane: n, x, y, z, xx, xy, yy, xz, yz, zz."""
 
 
 class PlaneRules(NamedTuple):
@@ -72,170 +62,6 @@ class PlaneRules(NamedTuple):
     cosine: float = 0.80
     area: float = 0.7
     joined: float = 0.05
-
-
-@helper
-def nearest_points(
-    x: FloatArray, y: FloatArray, z: FloatArray, density: float, k: int
-) -> WholeArray:
-    """Give for each point the `k` nearest in space, itself first; -1 where there are fewer.
-
-    They are looked for in the 3 x 3 cells around it; a cell holds `k` / pi points on average.
-    Of equally near ones the earlier is taken.
-    """
-    n = len(x)
-    side = math.sqrt(k / (math.pi * density))
-    west, south = x.min(), y.min()
-    width, height = x.max() - west, y.max() - south
-    while (width / side + 1.0) * (height / side + 1.0) > 4.0 * n + 64.0:
-        side *= 1.5
-    columns, rows = int(width / side) + 1, int(height / side) + 1
-    start = np.zeros(columns * rows + 1, np.int32)
-    cell = np.empty(n, np.int32)
-    for i in range(n):
-        cell[i] = int((y[i] - south) / side) * columns + int((x[i] - west) / side)
-        start[cell[i] + 1] += 1
-    for c in range(columns * rows):
-        start[c + 1] += start[c]
-    member = np.empty(n, np.int32)
-    place = start[:-1].copy()
-    for i in range(n):
-        member[place[cell[i]]] = i
-        place[cell[i]] += 1
-    near = np.full((n, k), -1, np.int32)
-    best = np.empty(k, np.float64)
-    for i in range(n):
-        row, column = cell[i] // columns, cell[i] % columns
-        found = 0
-        for r in range(max(row - 1, 0), min(row + 2, rows)):
-            first = start[r * columns + max(column - 1, 0)]
-            last = start[r * columns + min(column + 1, columns - 1) + 1]
-            for m in range(first, last):
-                j = member[m]
-                d = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 + (z[j] - z[i]) ** 2
-                if j == i:
-                    d = -1.0
-                if found == k and (
-                    d > best[k - 1] or (d == best[k - 1] and j > near[i, k - 1])
-                ):
-                    continue
-                at = found if found < k else k - 1
-                found = min(found + 1, k)
-                while at > 0 and (
-                    best[at - 1] > d or (best[at - 1] == d and near[i, at - 1] > j)
-                ):
-                    best[at], near[i, at] = best[at - 1], near[i, at - 1]
-                    at -= 1
-                best[at], near[i, at] = d, j
-    return near
-
-
-@helper
-def normals_of(
-    x: FloatArray, y: FloatArray, z: FloatArray, near: WholeArray
-) -> tuple[FloatArray, FloatArray]:
-    """Unit normal of each point's neighbourhood, upward, and the variance along it."""
-    n, k = near.shape
-    normal = np.zeros((n, 3))
-    flatness = np.full(n, np.inf)
-    for i in range(n):
-        count = 0
-        mx = my = mz = 0.0
-        for m in range(k):
-            j = near[i, m]
-            if j >= 0:
-                mx, my, mz = mx + x[j], my + y[j], mz + z[j]
-                count += 1
-        if count < 4:
-            continue
-        mx, my, mz = mx / count, my / count, mz / count
-        xx = xy = xz = yy = yz = zz = 0.0
-        for m in range(count):
-            j = near[i, m]
-            dx, dy, dz = x[j] - mx, y[j] - my, z[j] - mz
-            xx, xy, xz = xx + dx * dx, xy + dx * dy, xz + dx * dz
-            yy, yz, zz = yy + dy * dy, yz + dy * dz, zz + dz * dz
-        least = _least_eigenvalue(xx, xy, xz, yy, yz, zz)
-        ax, ay, az = xx - least, yy - least, zz - least
-        # Two rows of the singular matrix span its plane; the longest cross product is sure.
-        best = 0.0
-        for pair in range(3):
-            if pair == 0:
-                nx, ny, nz = xy * yz - xz * ay, xz * xy - ax * yz, ax * ay - xy * xy
-            elif pair == 1:
-                nx, ny, nz = xy * az - xz * yz, xz * xz - ax * az, ax * yz - xy * xz
-            else:
-                nx, ny, nz = ay * az - yz * yz, yz * xz - xy * az, xy * yz - ay * xz
-            length = nx * nx + ny * ny + nz * nz
-            if length > best:
-                best = length
-                scale = (1.0 if nz >= 0.0 else -1.0) / math.sqrt(length)
-                normal[i, 0], normal[i, 1], normal[i, 2] = nx * scale, ny * scale, nz * scale
-        if best > 0.0:
-            flatness[i] = max(least, 0.0) / count
-    return normal, flatness
-
-
-@helper
-def _least_eigenvalue(
-    xx: float, xy: float, xz: float, yy: float, yz: float, zz: float
-) -> float:
-    """Smallest eigenvalue of a symmetric 3 x 3 matrix (Smith 1961)."""
-    q = (xx + yy + zz) / 3.0
-    a, b, c = xx - q, yy - q, zz - q
-    p = math.sqrt((a * a + b * b + c * c + 2.0 * (xy * xy + xz * xz + yz * yz)) / 6.0)
-    if p == 0.0:
-        return q
-    r = (a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)) / (
-        2.0 * p**3
-    )
-    return q + 2.0 * p * math.cos(math.acos(min(max(r, -1.0), 1.0)) / 3.0 + 2.0 * math.pi / 3.0)
-
-
-@helper
-def add_to_sums(sums: FloatArray, x: float, y: float, z: float, sign: float) -> None:
-    """Add a point to the running sums of a plane, or take it out with sign -1."""
-    sums[0] += sign
-    sums[1] += sign * x
-    sums[2] += sign * y
-    sums[3] += sign * z
-    sums[4] += sign * x * x
-    sums[5] += sign * x * y
-    sums[6] += sign * y * y
-    sums[7] += sign * x * z
-    sums[8] += sign * y * z
-    sums[9] += sign * z * z
-
-
-@helper
-def fit_sums(sums: FloatArray) -> tuple[float, float, float, bool]:
-    """Least-squares plane z = a x + b y + c, and whether the points span one."""
-    n = sums[0]
-    if n < 3.0:
-        return 0.0, 0.0, sums[3] / max(n, 1.0), False
-    mx, my, mz = sums[1] / n, sums[2] / n, sums[3] / n
-    xx, xy, yy = sums[4] / n - mx * mx, sums[5] / n - mx * my, sums[6] / n - my * my
-    xz, yz = sums[7] / n - mx * mz, sums[8] / n - my * mz
-    det = xx * yy - xy * xy
-    if det <= (xx + yy) * min(1e-3 * (xx + yy), NARROW**2 / 12.0):  # along a line
-        return 0.0, 0.0, mz, False
-    a, b = (xz * yy - yz * xy) / det, (yz * xx - xz * xy) / det
-    return a, b, mz - a * mx - b * my, True
-
-
-@helper
-def rms_off(sums: FloatArray, a: float, b: float, c: float) -> float:
-    """Root mean square distance of summed points to a plane, square to it."""
-    n = sums[0]
-    total = (
-        sums[9]
-        + a * a * sums[4]
-        + b * b * sums[6]
-        + c * c * n
-        - 2.0 * (a * sums[7] + b * sums[8] + c * sums[3])
-        + 2.0 * (a * b * sums[5] + a * c * sums[1] + b * c * sums[2])
-    )
-    return math.sqrt(max(total, 0.0) / n / (1.0 + a * a + b * b))
 
 
 @helper
@@ -330,7 +156,7 @@ def join_planes(
 ) -> FloatArray:
     """Make one of planes that are one, the nearest to it first; returns those left."""
     n_planes = len(planes)
-    sums = _sums_of(x, y, z, owner, n_planes)
+    sums = sums_of(x, y, z, owner, n_planes)
     into = np.arange(n_planes)
     both = np.empty(SUMS)
     off = np.full((n_planes, n_planes), np.inf)
@@ -386,17 +212,6 @@ def _off_common(sums: FloatArray, i: int, j: int, both: FloatArray) -> float:
 
 
 @helper
-def _sums_of(
-    x: FloatArray, y: FloatArray, z: FloatArray, owner: WholeArray, n_planes: int
-) -> FloatArray:
-    sums = np.zeros((n_planes, SUMS))
-    for p in range(len(owner)):
-        if owner[p] >= 0:
-            add_to_sums(sums[owner[p]], x[p], y[p], z[p], 1.0)
-    return sums
-
-
-@helper
 def swap_points(
     x: FloatArray,
     y: FloatArray,
@@ -436,7 +251,7 @@ def refit_planes(
 ) -> FloatArray:
     """Fit each plane to its points again; planes left with too few of them are dropped."""
     n_planes = len(planes)
-    sums = _sums_of(x, y, z, owner, n_planes)
+    sums = sums_of(x, y, z, owner, n_planes)
     number = np.full(n_planes, -1, np.int32)
     left = np.empty((n_planes, 3))
     count = 0
@@ -476,87 +291,6 @@ def largest_planes(
         if owner[i] >= 0:
             out[i] = number[owner[i]]
     return left, out
-
-
-@helper
-def drop_planes_afloat(
-    x: FloatArray,
-    y: FloatArray,
-    z: FloatArray,
-    owner: WholeArray,
-    planes: FloatArray,
-    density: float,
-) -> FloatArray:
-    """Drop small planes high above others that are seen through them: jibs, cables, crowns.
-
-    Below a roof no other roof is scanned. A plane is dropped if, in the cells where its points
-    lie, at least half as many points lie on planes more than `AFLOAT_HEIGHT` below it. On
-    towers, dormers and chimneys there are hardly any.
-    """
-    n_planes = len(planes)
-    count = np.zeros(n_planes, np.int64)
-    lowest = np.full(n_planes, np.inf)
-    for i in range(len(owner)):
-        p = owner[i]
-        if p >= 0:
-            count[p] += 1
-            lowest[p] = min(lowest[p], z[i])
-    kept = np.ones(n_planes, np.bool_)
-    base = lowest.min() if n_planes > 0 else np.inf
-    for p in range(n_planes):
-        if count[p] == 0 or count[p] > AFLOAT_AREA * density:
-            continue
-        if lowest[p] > base + AFLOAT_HEIGHT:
-            kept[p] = 2 * _points_below(x, y, z, owner, planes, p, density) < count[p]
-    if kept.all():
-        return planes
-    number = np.full(n_planes, -1, np.int32)
-    left = 0
-    for p in range(n_planes):
-        if kept[p]:
-            number[p] = left
-            left += 1
-    for i in range(len(owner)):
-        if owner[i] >= 0:
-            owner[i] = number[owner[i]]
-    return planes[kept]
-
-
-@helper
-def _points_below(
-    x: FloatArray,
-    y: FloatArray,
-    z: FloatArray,
-    owner: WholeArray,
-    planes: FloatArray,
-    p: int,
-    density: float,
-) -> int:
-    """How many points of other planes lie far below a plane, in the cells of its points."""
-    west = south = np.inf
-    east = north = -np.inf
-    for i in range(len(x)):
-        if owner[i] == p:
-            west, east = min(west, x[i]), max(east, x[i])
-            south, north = min(south, y[i]), max(north, y[i])
-    side = max(AFLOAT_CELL, math.sqrt(4.0 / density))
-    columns, rows = int((east - west) / side) + 1, int((north - south) / side) + 1
-    covered = np.zeros((rows, columns), np.bool_)
-    for i in range(len(x)):
-        if owner[i] == p:
-            covered[int((y[i] - south) / side), int((x[i] - west) / side)] = True
-    below = 0
-    for i in range(len(x)):
-        if (
-            owner[i] < 0
-            or owner[i] == p
-            or not (west <= x[i] <= east and south <= y[i] <= north)
-        ):
-            continue
-        level = planes[p, 0] * x[i] + planes[p, 1] * y[i] + planes[p, 2] - AFLOAT_HEIGHT
-        if z[i] < level and covered[int((y[i] - south) / side), int((x[i] - west) / side)]:
-            below += 1
-    return below
 
 
 @helper

@@ -8,7 +8,7 @@ it.
 Tolerance: coordinates are multiples of 0.1 mm; roof faces lie within about 0.6 mm of their
 planes.
 
-Time: about linear in the edges of the complex; 30 microseconds for a usual building.
+Time: about linear in the edges of the complex; 0.03 to 0.05 ms for a building of 15 cells.
 """
 
 from __future__ import annotations
@@ -267,6 +267,21 @@ def make_solid(
     -------
     Solid
         With faces even where the checks failed, so that the failure can be looked at.
+
+    Examples
+    --------
+    >>> from cimkit.kernels.cell_outline import start_complex
+    >>> from cimkit.kernels.half_edges import new_complex
+    >>> cx = new_complex(100)
+    >>> square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 8.0], [0.0, 8.0]])
+    >>> start_complex(cx, square, np.array([0, 4]))
+    0
+    >>> label = np.where(cx.inside[: cx.size[2]], 0, -1).astype(np.int32)
+    >>> solid = make_solid(cx, label, np.array([[0.0, 0.0, 6.0]]), 1.0, CORNER_CUT)
+    >>> solid.status, round(solid.volume), solid.semantics.tolist()
+    (0, 400, [0, 2, 1, 1, 1, 1])
+    >>> make_solid(cx, label, np.array([[0.0, 0.0, 6.0]]), 9.0, CORNER_CUT).status & SOLID_LOW
+    4
     """
     n_edges = cx.size[1] // 2
     work = copy_complex(cx, cx.size[0] + n_edges // 2 + 48)

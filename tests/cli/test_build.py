@@ -91,8 +91,8 @@ def test_without_options_the_job_and_the_defaults_hold(run, told, sample) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--lod", "2.2"], "lod: only 1.2 can be made so far, not 2.2"),
-        (["--lod", "1.2,2.2"], "lod: only 1.2 can be made so far, not 2.2"),
+        (["--lod", "2.1"], "lod: of 1.2, 1.3, 2.2, not 2.1"),
+        (["--lod", "1.2,3"], "lod: of 1.2, 1.3, 2.2, not 3"),
         (["--ellipsoidal"], "undulation and ellipsoidal exclude each other"),
         (["--workers", "-1"], "workers: must lie in [0, 256], not -1"),
         (["--division", "Wuhan"], "division: 6 or 9 digits, not 'Wuhan'"),

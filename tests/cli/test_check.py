@@ -63,7 +63,8 @@ def test_a_sound_city_passes(run, built) -> None:
     )
     solids = {"type": "Solid", "lod": "1.2", "total": 12, "valid": 12}
     outlines = solids | {"type": "MultiSurface", "lod": "0"}
-    assert report["primitives_overview"] == [outlines, solids]
+    steps, roofs = solids | {"lod": "1.3"}, solids | {"lod": "2.2"}
+    assert report["primitives_overview"] == [outlines, solids, steps, roofs]
     assert report["features_overview"] == {"total": 12, "valid": 12}
     said = run("check", models)
     assert "\nSolid LoD1.2: 12 of 12 valid\n" in said.out
@@ -171,7 +172,7 @@ def _solid(shell):
 def test_tolerances_are_those_that_were_given(run, built, tmp_path) -> None:
     models = tmp_path / "models.city.jsonl"
     models.write_bytes((built / "models.city.jsonl").read_bytes())
-    change_feature(models, lambda feature: move_vertex(feature, 10))
+    change_feature(models, lambda feature: move_vertex(feature, 50))
     assert run("check", models).code == 0
     assert run("check", models, "--planarity", "0.001").code == 1
     said = run("check", models, "--snap", "0")

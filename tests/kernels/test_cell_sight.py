@@ -87,19 +87,8 @@ def test_vertices_see_each_other_where_a_chord_lies_inside(seed):
             free = shapely.distance(chord, shapely.points(rest)).min()
             if abs(free - 3e-4) < 1e-6:
                 continue
-            seen = sees(
-                cx,
-                c,
-                places[i][0],
-                places[i][1],
-                ring[i],
-                True,
-                places[j][0],
-                places[j][1],
-                ring[j],
-                True,
-                3e-4,
-            )
+            (px, py), (qx, qy) = places[i], places[j]
+            seen = sees(cx, c, px, py, ring[i], True, qx, qy, ring[j], True, 3e-4)
             # Chords between vertices of one straight side lie in the cell, clear of none.
             assert seen == (free > 3e-4 and cell.buffer(1e-9).covers(chord))
         inner = np.array(cell.representative_point().coords)[0]
@@ -107,19 +96,8 @@ def test_vertices_see_each_other_where_a_chord_lies_inside(seed):
             ray = shapely.LineString([inner, places[i]])
             others = np.delete(places, i, axis=0)
             free = shapely.distance(ray, shapely.points(others)).min()
-            seen = sees(
-                cx,
-                c,
-                inner[0],
-                inner[1],
-                -1,
-                True,
-                places[i][0],
-                places[i][1],
-                ring[i],
-                True,
-                3e-4,
-            )
+            (px, py), (qx, qy) = inner, places[i]
+            seen = sees(cx, c, px, py, -1, True, qx, qy, ring[i], True, 3e-4)
             if free > 4e-4:
                 assert seen == cell.buffer(1e-9).covers(ray)
 

@@ -13,13 +13,11 @@ from cimkit.kernels.roof_lines import (
     _keep,
     _parting_offset,
     _runs,
-    _smooth,
     _without_doubles,
     find_roof_lines,
-    inside_raster,
-    label_raster,
     outline_directions,
 )
+from cimkit.kernels.roof_raster import _smooth, inside_raster, label_raster
 from tests.kernels.buildings import random_footprint, rings_of
 
 RULES = LineRules()

@@ -8,20 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+from cimkit.kernels.plane_sums import SUMS, add_to_sums, fit_sums, rms_off
+from cimkit.kernels.planes_afloat import drop_planes_afloat
+from cimkit.kernels.point_normals import nearest_points, normals_of
 from cimkit.kernels.roof_planes import (
-    SUMS,
     PlaneRules,
-    add_to_sums,
-    drop_planes_afloat,
     find_roof_planes,
-    fit_sums,
     grow_planes,
     join_planes,
     largest_planes,
-    nearest_points,
-    normals_of,
     refit_planes,
-    rms_off,
     swap_points,
 )
 from tests.roof_oracles import (
@@ -271,52 +267,47 @@ def test_the_planes_with_the_most_points_are_kept():
     assert numbers.tolist() == [-1, -1, -1, 0, 0, 0, 1, 1, 1, 1, -1, -1]
 
 
-def tower(side, height, density=10.0):
-    """A flat roof of 12 x 12 m at 5 m, and a square above its middle."""
-    low = patch(0, 0, 5, n=int(144 * density), side=12)
-    high = patch(0, 0, 5 + height, n=int(side**2 * density), side=side, at=(6 - side / 2,) * 2)
+def jib(length, width, height):
+    """A flat roof of 12 x 12 m at 5 m, and a strip above its middle."""
+    low = patch(0, 0, 5, n=1440, side=12)
+    spread = np.random.default_rng(1).uniform(-0.5, 0.5, (int(10 * length * width), 2))
+    high = np.column_stack([6 + spread * (length, width), np.full(len(spread), 5.0 + height)])
     return low, high
 
 
-def kept(xyz, owner, density=10.0):
-    owner = np.array(owner, dtype=np.int32)
-    planes = np.zeros((owner.max() + 1, 3))
-    planes[:, 2] = [
-        xyz[owner == p, 2].mean() if (owner == p).any() else 0 for p in range(len(planes))
-    ]
-    left = drop_planes_afloat(*columns_of(xyz), owner, planes, density)
-    return left[:, 2].round(2).tolist(), owner
+def kept(high, low, owner_of_low=1):
+    """Heights of the planes that are left, and the planes of the points."""
+    owner = np.repeat([0, owner_of_low], [len(high), len(low)]).astype(np.int32)
+    planes = np.array([[0, 0, high[0, 2]], [0, 0, 5.0], [0, 0, 5.0]])[: max(owner.max(), 1) + 1]
+    both = columns_of(np.concatenate([high, low]))
+    left = drop_planes_afloat(*both, owner, planes, 10.0)
+    return left[:, 2].tolist(), owner
 
 
-def test_planes_that_others_are_seen_through_are_dropped():
-    low, high = tower(3.0, 10.0)
-    both = np.concatenate([high, low])
-    left, owner = kept(both, np.repeat([0, 1], [len(high), len(low)]))
+@pytest.mark.parametrize("turned", [False, True])
+def test_slim_planes_that_others_are_seen_through_are_dropped(turned):
+    low, high = jib(9.0, 1.5, 10.0)
+    high = high[:, [1, 0, 2]] if turned else high
+    left, owner = kept(high, low)
     assert left == [5.0]
     assert owner.tolist() == [-1] * len(high) + [0] * len(low)
 
 
-@pytest.mark.parametrize(("side", "height"), [(3.0, 3.5), (8.0, 10.0)])
-def test_low_and_large_planes_stay(side, height):
-    low, high = tower(side, height)
-    both = np.concatenate([high, low])
-    left, _ = kept(both, np.repeat([0, 1], [len(high), len(low)]))
-    assert left == [5 + height, 5.0]
+@pytest.mark.parametrize(
+    ("length", "width", "height"), [(9.0, 1.5, 5.0), (12.0, 3.8, 10.0), (4.0, 2.5, 10.0)]
+)
+def test_low_large_and_compact_planes_stay(length, width, height):
+    low, high = jib(length, width, height)
+    assert kept(high, low)[0] == [5 + height, 5.0]
 
 
 def test_a_tower_stays_whose_roof_hides_what_is_below():
-    low, high = tower(3.0, 10.0)
-    hidden = np.abs(low[:, :2] - 6).max(axis=1) < 1.3  # a strip of 20 cm is seen from the side
-    both = np.concatenate([high, low[~hidden]])
-    left, owner = kept(both, np.repeat([0, 1], [len(high), np.count_nonzero(~hidden)]))
-    assert left == [15.0, 5.0]
-    assert (owner >= 0).all()
-    assert kept(both, np.repeat([0, -1], [len(high), np.count_nonzero(~hidden)]))[0] == [15.0]
-    assert kept(both, np.repeat([0, 2], [len(high), np.count_nonzero(~hidden)]))[0] == [
-        15.0,
-        0.0,
-        5.0,
-    ]
+    low, high = jib(9.0, 1.5, 10.0)
+    hidden = (np.abs(low[:, :2] - 6) < (4.5, 0.6)).all(axis=1)  # 15 cm are seen from the side
+    seen = low[~hidden]
+    assert kept(high, seen)[0] == [15.0, 5.0]
+    assert kept(high, low, owner_of_low=-1)[0] == [15.0, 5.0]  # points of no plane: its facade
+    assert kept(high, seen, owner_of_low=2)[0] == [15.0, 5.0, 5.0]  # a plane without points
 
 
 def test_no_planes_none_dropped():

@@ -43,8 +43,14 @@ def extruded(ring: list[tuple[float, float]], height: float = 5.0) -> Any:
     return [vertices, np.concatenate(faces), offsets, np.arange(len(faces) + 1), area * height]
 
 
+def checked(parts: list[Any], room: int) -> tuple[int, float, int]:
+    vertices, ring_vertex, ring_offsets, face_offsets, volume = parts
+    slivers = np.empty((room, 3), np.int64)
+    return check_solid(vertices, ring_vertex, ring_offsets, face_offsets, volume, slivers)
+
+
 def bits(parts: Any) -> int:
-    return int(check_solid(*(*parts, np.empty((8, 3), np.int64)))[0])
+    return checked(parts, 8)[0]
 
 
 SQUARE = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (0.0, 8.0)]
@@ -56,7 +62,7 @@ SQUARE = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (0.0, 8.0)]
 )
 def test_a_prism_is_valid(ring):
     parts = extruded(ring)
-    status, volume, n_slivers = check_solid(*(*parts, np.empty((8, 3), np.int64)))
+    status, volume, n_slivers = checked(parts, 8)
     assert (status, n_slivers) == (0, 0)
     assert volume == pytest.approx(parts[4])
 
@@ -186,7 +192,7 @@ def test_slivers_beyond_the_room_for_them_are_counted_no_more():
     ring = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (5.02, 8.0), (5.0, 8.0001), (4.98, 8.0)]
     parts = extruded([*ring, (0.0, 8.0)])
     parts[0][7 + 4, 2] += 0.0001
-    status, _, n = check_solid(*(*parts, np.empty((0, 3), np.int64)))
+    status, _, n = checked(parts, 0)
     assert status & CHECK_SLIVER
     assert n == 0
 

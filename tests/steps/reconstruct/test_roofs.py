@@ -131,10 +131,9 @@ def test_only_the_levels_asked_for_are_made(lod):
 
 @pytest.mark.parametrize("lod", [("1.2",), ("1.3",), ("2.2",), ("1.2", "1.3", "2.2")])
 def test_without_planes_there_is_one_box_that_says_so(lod):
-    rng = np.random.default_rng(0)
-    x, y = places(ROOFS["flat"].footprint, 1.0)
-    scattered = np.column_stack([x, y, rng.uniform(4, 12, len(x))])
-    buildings, models, issues = build(ROOFS["flat"].footprint, scattered, lod=lod)
+    x, y, z = np.random.default_rng(0).uniform((0, 0, 0), (9, 0.03, 6), (400, 3)).T
+    facades = np.column_stack([x, np.where(x < 4, y, 7 - y), z])
+    buildings, models, issues = build(ROOFS["flat"].footprint, facades, lod=lod)
     assert models.lod.tolist() == ["1.2"]
     assert (buildings.lod[0], buildings.method[0]) == ("1.2", "extrusion")
     if lod != ("1.2",):
