@@ -85,6 +85,7 @@ def reconstruct(
     Examples
     --------
     >>> import shapely
+    >>> from cimkit.tables import Footprints
     >>> footprints = Footprints.from_polygons(["a"], [shapely.box(0, 0, 9, 9)], floors=[6])
     >>> buildings, models, issues = reconstruct(footprints)
     >>> buildings.height, buildings.height_source.tolist(), [issue.code for issue in issues]
