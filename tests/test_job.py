@@ -32,7 +32,7 @@ GOOD = {"footprints": "a.gpkg", "crs": "EPSG:4546+5737"}
         ({"undulation": 1.0, "ellipsoidal": True}, "exclude each other"),
         ({"storey_height": -3}, r"storey_height: must lie in \[1, 20\]"),
         ({"roof_quantile": float("nan")}, "roof_quantile"),
-        ({"lod": ["2.2"]}, "only 1.2"),
+        ({"lod": ["2.1"]}, "of 1.2, 1.3, 2.2"),
         ({"division": "4210"}, "6 or 9 digits"),
         ({"class_code": "99"}, "6 digits"),
         ({"on_duplicate": "drop"}, "suffix"),

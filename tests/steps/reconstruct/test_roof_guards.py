@@ -222,6 +222,9 @@ def test_what_stands_above_a_gable_leaves_it_as_it_is(name, request):
     if name == "dense tree":
         why = "25 returns a m² of a crown outvote the roof: told by returns, not by planes"
         request.applymarker(pytest.mark.xfail(reason=why))
+    if name == "broad jib":
+        why = "a jib 1.5 m wide over a ridge hides enough of it to pass for a roof"
+        request.applymarker(pytest.mark.xfail(reason=why))
     points = np.concatenate([GABLE_POINTS, ABOVE[name] + (0, 0, 3)])
     _, models = built(GABLE, points)
     assert roof_faces(models) == 2
