@@ -72,6 +72,9 @@ PLANES_MAX, LINES_MAX = 400, 1200
 MARGIN = 0.5
 """Metres of roof above the highest point on a plane."""
 
+OVER_MAX = 1.0
+"""Metres above the highest point of the building that no roof of LoD2.2 reaches."""
+
 LOW_ROOF = 0.5
 """Metres: least height of a roof above the ground."""
 
@@ -88,7 +91,7 @@ BOX, STEPPED, ROOFED = 1, 2, 4
 """Levels that a building reached, as bits: LoD1.2, LoD1.3, LoD2.2."""
 
 CAPPED, COARSE, DEAR, THINNED, FLAT_FIT, NO_PLANE, LOST, CROWDED = 1, 2, 4, 8, 16, 32, 64, 128
-"""What had to be done: bits of `RoofModels.notes`."""
+"""What had to be done: bits of `RoofModel.notes`."""
 
 
 class RoofRules(NamedTuple):
@@ -465,7 +468,8 @@ def model_roof(
                 stepped = solid
                 reached |= STEPPED
         roofed = make_solid(roof.cx, roof.label, roof.planes, z_ground, cut)
-        if roofed.status == 0:
+        # Thin cells and cut corners take the plane beside them, which may rise there.
+        if roofed.status == 0 and roofed.vertices[:, 2].max() <= z.max() + OVER_MAX:
             notes |= CAPPED if roof.capped else 0
             notes |= COARSE if attempt > 0 else 0
             notes |= DEAR if attempt > 1 else 0
