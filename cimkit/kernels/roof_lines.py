@@ -34,7 +34,7 @@ SAME_ANGLE = 0.05
 
 
 class LineRules(NamedTuple):
-    """Parameters of `find_lines`.
+    """Parameters of `find_roof_lines`.
 
     Attributes
     ----------
@@ -130,8 +130,8 @@ def _borders(
     return pair, middle
 
 
-@helper
-def find_lines(
+@kernel
+def find_roof_lines(
     x: FloatArray,
     y: FloatArray,
     z: FloatArray,
@@ -142,7 +142,26 @@ def find_lines(
     density: float,
     rules: LineRules,
 ) -> FloatArray:
-    """Segments x, y, x, y and their support in metres, best first, without near doubles."""
+    """Find the lines along which the roof planes of one building meet or step.
+
+    Parameters
+    ----------
+    x, y, z : float64 array, shape (n,)
+        Local metres.
+    owner : int32 array, shape (n,)
+        Plane of each point, -1 for none.
+    planes : float64 array, shape (n_planes, 3)
+    ring_xy : float64 array, shape (n_vertices, 2)
+    ring_offsets : int64 array, shape (n_rings + 1,)
+    density : float
+        Points per m².
+    rules : LineRules
+
+    Returns
+    -------
+    float64 array, shape (n_lines, 5)
+        x, y of both ends and the metres of border that support the line, most first.
+    """
     n_planes = len(planes)
     if n_planes < 2:
         return np.empty((0, 5))
@@ -389,38 +408,3 @@ def _without_doubles(lines: FloatArray, same: float) -> FloatArray:
             kept[count] = lines[m]
             count += 1
     return kept[:count].copy()
-
-
-@kernel
-def find_roof_lines(
-    x: FloatArray,
-    y: FloatArray,
-    z: FloatArray,
-    owner: WholeArray,
-    planes: FloatArray,
-    ring_xy: FloatArray,
-    ring_offsets: WholeArray,
-    density: float,
-    rules: LineRules,
-) -> FloatArray:
-    """Find the lines along which the roof planes of one building meet or step.
-
-    Parameters
-    ----------
-    x, y, z : float64 array, shape (n,)
-        Local metres.
-    owner : int32 array, shape (n,)
-        Plane of each point, -1 for none.
-    planes : float64 array, shape (n_planes, 3)
-    ring_xy : float64 array, shape (n_vertices, 2)
-    ring_offsets : int64 array, shape (n_rings + 1,)
-    density : float
-        Points per m².
-    rules : LineRules
-
-    Returns
-    -------
-    float64 array, shape (n_lines, 5)
-        x, y of both ends and the metres of border that support the line, most first.
-    """
-    return find_lines(x, y, z, owner, planes, ring_xy, ring_offsets, density, rules)

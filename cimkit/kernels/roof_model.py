@@ -45,8 +45,8 @@ from cimkit.kernels.roof_labels import (
     locate_points,
 )
 from cimkit.kernels.roof_levels import step_levels
-from cimkit.kernels.roof_lines import LineRules, find_lines
-from cimkit.kernels.roof_planes import PlaneRules, find_planes, largest_planes
+from cimkit.kernels.roof_lines import LineRules, find_roof_lines
+from cimkit.kernels.roof_planes import PlaneRules, find_roof_planes, largest_planes
 from cimkit.kernels.roof_solid import CORNER_CUT, Solid, make_solid, no_solid
 
 if TYPE_CHECKING:
@@ -425,7 +425,7 @@ def model_roof(
         return RoofModel(none, none, none, base, 0, notes | LOST, 0)
     if n < 3:
         return RoofModel(box, none, none, base, BOX, notes | NO_PLANE, 0)
-    planes, owner = find_planes(x, y, z, area, rules.planes)
+    planes, owner = find_roof_planes(x, y, z, area, rules.planes)
     n_planes = len(planes)
     if (owner >= 0).sum() < OWNED_MIN * n:
         n_planes = 0
@@ -440,7 +440,7 @@ def model_roof(
     if n_planes > PLANES_MAX:
         notes |= CROWDED
         planes, owner = largest_planes(planes, owner, PLANES_MAX)
-    lines = find_lines(x, y, z, owner, planes, ring_xy, ring_offsets, density, rules.lines)
+    lines = find_roof_lines(x, y, z, owner, planes, ring_xy, ring_offsets, density, rules.lines)
     if len(lines) > LINES_MAX:
         notes |= CROWDED
         lines = lines[:LINES_MAX]

@@ -293,33 +293,6 @@ def largest_planes(
     return left, out
 
 
-@helper
-def find_planes(
-    x: FloatArray, y: FloatArray, z: FloatArray, area: float, rules: PlaneRules
-) -> tuple[FloatArray, WholeArray]:
-    """Planes a, b, c of one building and the plane of each point; see `find_roof_planes`."""
-    n = len(x)
-    density = n / max(area, 1e-3)
-    thin = density < THIN
-    tolerance = rules.tolerance * (2.0 if thin else 1.0)
-    smallest = max(4, int(rules.area * density + 0.5))
-    if n < smallest:
-        return np.empty((0, 3)), np.full(n, -1, np.int32)
-    near = nearest_points(x, y, z, density, 8 if thin else 9)
-    normal, flatness = normals_of(x, y, z, near)
-    owner, planes = grow_planes(
-        x, y, z, near, normal, flatness, tolerance, rules.cosine, smallest
-    )
-    if len(planes) > GROWN_MAX:
-        planes, owner = largest_planes(planes, owner, GROWN_MAX)
-    joined = rules.joined * (2.0 if thin else 1.0)
-    for _ in range(3):
-        planes = join_planes(x, y, z, owner, planes, joined)
-        swap_points(x, y, z, near, owner, planes, tolerance)
-        planes = refit_planes(x, y, z, owner, planes, smallest)
-    return drop_planes_afloat(x, y, z, owner, planes, density), owner
-
-
 @kernel
 def find_roof_planes(
     x: FloatArray, y: FloatArray, z: FloatArray, area: float, rules: PlaneRules
@@ -341,4 +314,23 @@ def find_roof_planes(
     owner : int32 array, shape (n,)
         Plane of each point, -1 for none.
     """
-    return find_planes(x, y, z, area, rules)
+    n = len(x)
+    density = n / max(area, 1e-3)
+    thin = density < THIN
+    tolerance = rules.tolerance * (2.0 if thin else 1.0)
+    smallest = max(4, int(rules.area * density + 0.5))
+    if n < smallest:
+        return np.empty((0, 3)), np.full(n, -1, np.int32)
+    near = nearest_points(x, y, z, density, 8 if thin else 9)
+    normal, flatness = normals_of(x, y, z, near)
+    owner, planes = grow_planes(
+        x, y, z, near, normal, flatness, tolerance, rules.cosine, smallest
+    )
+    if len(planes) > GROWN_MAX:
+        planes, owner = largest_planes(planes, owner, GROWN_MAX)
+    joined = rules.joined * (2.0 if thin else 1.0)
+    for _ in range(3):
+        planes = join_planes(x, y, z, owner, planes, joined)
+        swap_points(x, y, z, near, owner, planes, tolerance)
+        planes = refit_planes(x, y, z, owner, planes, smallest)
+    return drop_planes_afloat(x, y, z, owner, planes, density), owner

@@ -23,6 +23,9 @@ from cimkit.tables._columns import (
 if TYPE_CHECKING:
     import trimesh
 
+LODS = ("1.2", "1.3", "2.2")
+"""Levels of detail of solids, in rising order."""
+
 GROUND_SURFACE, WALL_SURFACE, ROOF_SURFACE = 0, 1, 2
 SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
 """CityGML names of the surface codes, in their order."""

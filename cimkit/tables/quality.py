@@ -23,9 +23,6 @@ from cimkit.tables._columns import (
 if TYPE_CHECKING:
     import pandas as pd
 
-LODS = ("1.2", "1.3", "2.2")
-"""Levels of detail, as the columns ``…_lod12``, ``…_lod13``, ``…_lod22`` name them."""
-
 ROOF_TYPES = ("no points", "no planes", "horizontal", "multiple horizontal", "slanted")
 """Values of `roof_type`; "" where LoD2.2 was not asked for."""
 

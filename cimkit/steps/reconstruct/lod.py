@@ -23,9 +23,7 @@ from cimkit.steps.reconstruct.solid import RoofSolids, extrude, make_solids
 from cimkit.tables import Buildings, Issue, Models, Terrain
 from cimkit.tables._columns import TEXT, IntArray
 from cimkit.tables.coerce import as_footprints, as_points
-
-LODS = ("1.2", "1.3", "2.2")
-"""Levels that can be made, in rising order."""
+from cimkit.tables.models import LODS
 
 METHODS = {"1.2": "extrusion", "1.3": "steps", "2.2": "planes"}
 

@@ -11,8 +11,8 @@ from cimkit.kernels.roof_cover import Cover, cover_roofs
 from cimkit.kernels.roof_residuals import Residuals, Solids, roof_residuals
 from cimkit.tables import Footprints, Models, Quality
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
-from cimkit.tables.models import ROOF_SURFACE, WALL_SURFACE
-from cimkit.tables.quality import LODS, NO_SOLID, ROOF_TYPES, UNCHECKED
+from cimkit.tables.models import LODS, ROOF_SURFACE, WALL_SURFACE
+from cimkit.tables.quality import NO_SOLID, ROOF_TYPES, UNCHECKED
 from cimkit.tables.surfaces import face_vectors, solid_volumes
 
 NEAR = 0.2

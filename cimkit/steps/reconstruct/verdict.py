@@ -8,7 +8,8 @@ from cimkit.kernels.roof_cover import CELL
 from cimkit.steps.reconstruct.quality import level_column
 from cimkit.tables import Buildings, Quality
 from cimkit.tables._columns import TEXT, FloatArray
-from cimkit.tables.quality import FAILURES, LODS, NO_SOLID, UNCHECKED
+from cimkit.tables.models import LODS
+from cimkit.tables.quality import FAILURES, NO_SOLID, UNCHECKED
 
 WITHIN_MIN, RMSE_MAX = 0.7, 0.5
 """A roof fits if this share of its points lies within 0.2 m, or if its RMSE is at most so many

@@ -11,6 +11,7 @@ import pytest
 import shapely
 from shapely import Polygon, box
 
+import cimkit
 from cimkit.check.solids import check_solids
 from cimkit.errors import TableError
 from cimkit.kernels.roof_model import LINES_MAX, PLANES_MAX, POINTS_MAX, RoofRules
@@ -545,3 +546,20 @@ def test_every_footprint_that_cleaning_accepts_has_a_solid(name):
     assert check_solids(models) == []
     for lod, reason in zip(buildings.lod.tolist(), buildings.reason.tolist(), strict=True):
         assert lod == "2.2" or reason
+
+
+def test_real_roofs_keep_below_their_highest_point(real_data):
+    """Among them roofs where thin cells rose 1 to 3 m along the plane beside them."""
+    folder = real_data / "delft_city3d_mid"
+    frame = gpd.read_file(folder / "delft_mid_outlines.gpkg")
+    names = ["8680", "11343", "13094", "14773", "14946", "14947"]
+    frame = frame[frame.ref_bid.astype(str).isin(names)]
+    footprints, _ = clean(frame.assign(building_id=frame.ref_bid.astype(str)))
+    cloud = cimkit.read_points(str(folder / "delft_mid_points.laz"), crs="EPSG:7415")
+    owner = singulate(cloud, footprints)
+    cloud, owner = cloud.take(owner >= 0), owner[owner >= 0]
+    _, models, _ = reconstruct(footprints, cloud, building_of_point=owner)
+    assert len(models.best()) == len(names)
+    for row, name in enumerate(models.building_id.tolist()):
+        own = owner == footprints.building_id.tolist().index(name)
+        assert top_of(models, row) <= cloud.z[own].max() + 1.0
