@@ -367,6 +367,21 @@ def label_roof(
     return Labelled(cx, label, planes, area, cell_of_point, capped, status)
 
 
+@helper
+def ring_area(ring_mm: WholeArray, ring_offsets: WholeArray) -> float:
+    """Area of a footprint in m², courtyards taken off: exact, so the same wherever it stands.
+
+    The last bits of the area set the raster; from coordinates on the map they would differ.
+    """
+    twice = 0
+    for r in range(len(ring_offsets) - 1):
+        j = ring_offsets[r + 1] - 1
+        for i in range(ring_offsets[r], ring_offsets[r + 1]):
+            twice += ring_mm[j, 0] * ring_mm[i, 1] - ring_mm[i, 0] * ring_mm[j, 1]
+            j = i
+    return abs(twice) / 2e6
+
+
 @kernel
 def model_roof(
     cloud_x: FloatArray,
@@ -375,7 +390,6 @@ def model_roof(
     rows: WholeArray,
     ring_mm: WholeArray,
     ring_offsets: WholeArray,
-    area: float,
     h_ground: float,
     h_roof: float,
     rules: RoofRules,
@@ -392,8 +406,6 @@ def model_roof(
         Outline and courtyards in whole millimetres.
     ring_offsets : int64 array, shape (n_rings + 1,)
         Borders of the rings in `ring_mm`.
-    area : float
-        Of the footprint, m².
     h_ground, h_roof : float
         Heights of the floor and of the roof at LoD1.2, metres.
     rules : RoofRules
@@ -407,6 +419,7 @@ def model_roof(
     for i in range(len(ring_mm)):
         ring_xy[i, 0] = (ring_mm[i, 0] - x0) / 1000.0
         ring_xy[i, 1] = (ring_mm[i, 1] - y0) / 1000.0
+    area = ring_area(ring_mm - np.array([x0, y0]), ring_offsets)
     x, y, z, base, thinned = local_points(cloud_x, cloud_y, cloud_z, rows, x0, y0, h_roof, area)
     z_ground, z_roof = h_ground - base, h_roof - base
     none = no_solid(0)

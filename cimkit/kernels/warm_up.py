@@ -104,7 +104,7 @@ def _warm_up_roofs() -> None:
     x, y = east.ravel(), north.ravel()
     z = 5.0 - np.abs(y - 2.0)
     ring = np.array([[0, 0], [6000, 0], [6000, 4000], [0, 4000]])
-    model_roof(x, y, z, np.arange(len(x)), ring, np.array([0, 4]), 24.0, 0.0, 4.0, RoofRules())
+    model_roof(x, y, z, np.arange(len(x)), ring, np.array([0, 4]), 0.0, 4.0, RoofRules())
     count_across_edges(x, y, np.array([[0.0, 0.0, 6.0, 0.0]]), np.zeros(1, np.int64), 1)
 
 

@@ -32,6 +32,7 @@ from cimkit.kernels.roof_model import (
     label_roof,
     local_points,
     model_roof,
+    ring_area,
 )
 from cimkit.kernels.roof_solid import make_solid
 from tests.kernels.buildings import labelled, solid_faults, started
@@ -43,11 +44,11 @@ RINGS = MM / 1000.0, np.array([0, 4])
 RULES = RoofRules()
 
 
-def one(xyz, ring_mm=MM, area=96.0, ground=0.0, roof=5.0, rules=RULES):
+def one(xyz, ring_mm=MM, ground=0.0, roof=5.0, rules=RULES):
     """The model of one building without courtyards."""
     xyz = np.asarray(xyz, dtype=float).reshape(-1, 3)
     rows, offsets = np.arange(len(xyz)), np.array([0, len(ring_mm)])
-    return model_roof(*columns_of(xyz), rows, ring_mm, offsets, area, ground, roof, rules)
+    return model_roof(*columns_of(xyz), rows, ring_mm, offsets, ground, roof, rules)
 
 
 def gable(n=900, seed=0, noise=0.02):
@@ -264,3 +265,10 @@ def test_a_partition_that_is_not_made_is_tried_again(monkeypatch):
     assert model.reached == BOX | STEPPED | ROOFED
     assert model.notes == COARSE
     assert calls == [0.05, 0.05, 0.1]
+
+
+def test_area_is_that_of_the_outline_without_its_courtyards():
+    yard = np.array([[2000, 2000], [2000, 5000], [6001, 5000], [6001, 2000]])
+    rings, offsets = np.concatenate([MM, yard]), np.array([0, 4, 8])
+    assert ring_area(rings, offsets) == 96.0 - 12.003
+    assert ring_area(rings + 3_999_999, offsets) == 96.0 - 12.003

@@ -86,6 +86,10 @@ def find_planes(xyz: FloatArray, polygon: shapely.Polygon) -> RoofPlanes:
     units = np.rint(xyz * 1000.0).astype(np.int64) - (west, south, 0)
     local = units[np.lexsort((units[:, 2], units[:, 0], units[:, 1]))] / 1000.0
     x, y, z = (np.ascontiguousarray(local[:, axis]) for axis in range(3))
-    planes, owner = find_roof_planes(x, y, z, polygon.area, PlaneRules())
+    # From whole millimetres: the last bits of the area must not depend on the place.
+    area = (
+        shapely.transform(polygon, lambda xy: np.rint(xy * 1000.0) - (west, south)).area / 1e6
+    )
+    planes, owner = find_roof_planes(x, y, z, area, PlaneRules())
     origin = (float(west) / 1000.0, float(south) / 1000.0, 0.0)
-    return RoofPlanes(local, owner, planes, origin, polygon.area)
+    return RoofPlanes(local, owner, planes, origin, area)

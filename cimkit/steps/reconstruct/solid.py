@@ -63,7 +63,7 @@ def make_solids(
     """
     ring_mm = np.rint(footprints.xy * 1000.0).astype(np.int64)
     ring, polygon = footprints.ring_offsets, footprints.polygon_offsets
-    area, n = footprints.area, len(footprints)
+    n = len(footprints)
     notes, n_planes = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     made: list[tuple[int, str, Solid]] = []
     lost = []
@@ -72,7 +72,7 @@ def make_solids(
         outline = ring_mm[rings[0] : rings[-1]]
         model = model_roof(
             *(*xyz, rows[borders[row] : borders[row + 1]], outline, rings - rings[0]),
-            *(area[row], z_ground[row], z_roof[row], rules),
+            *(z_ground[row], z_roof[row], rules),
         )
         notes[row], n_planes[row] = model.notes, model.n_planes
         if not model.reached & BOX:
