@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 
 from cimkit.tables import PointCloud
 from cimkit.write.building_svg import draw_building
 from cimkit.write.plan_svg import draw_plan
+from cimkit.write.roof_plan_svg import RoofPlan, draw_roof_plan
 from cimkit.write.svg import draw_histogram
 from cimkit.write.whitemodel_svg import draw_models
 
 if TYPE_CHECKING:
+    from cimkit.steps.reconstruct.partition import RoofPartition
+    from cimkit.steps.reconstruct.planes import RoofPlanes
     from cimkit.tables import Buildings, Footprints, Models
     from cimkit.tables._columns import FloatArray, TextArray
 
@@ -78,6 +82,47 @@ def plot_building(
     if isinstance(points, PointCloud):
         points = np.column_stack([points.x, points.y, points.z])
     return Picture(draw_building(models, building_id, points))
+
+
+def plot_partition(roof: RoofPartition | RoofPlanes, *, title: str = "") -> Picture:
+    """Draw from above how a roof comes about: points by plane, lines and cells, faces.
+
+    Parameters
+    ----------
+    roof : RoofPartition or RoofPlanes
+        From `cimkit.steps.reconstruct.partition.partition_roof`, or from
+        `cimkit.steps.reconstruct.planes.find_planes` for the points alone. A plane has the same
+        colour everywhere; grey points lie on none; arrows point downhill.
+    title : str, optional
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from cimkit.steps.reconstruct.partition import partition_roof
+    >>> x, y = (axis.ravel() for axis in np.mgrid[0.2:6:0.4, 0.2:4:0.4])
+    >>> gable = np.column_stack([x, y, 5 - np.abs(y - 2)])
+    >>> "2 faces" in plot_partition(partition_roof(gable, shapely.box(0, 0, 6, 4))).svg
+    True
+    """
+    from cimkit.steps.reconstruct.partition import RoofPartition
+
+    if not isinstance(roof, RoofPartition):
+        none, nothing = np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
+        roof = RoofPartition(roof, np.empty((0, 4)), none, none, nothing, roof.planes)
+    points, corner = roof.planes, np.array(roof.planes.origin[:2])
+    cells, faces = (
+        shapely.transform(s, lambda xy: xy - corner) for s in (roof.cells, roof.faces)
+    )
+    plan = RoofPlan(
+        points.xyz[:, :2],
+        points.plane_of_point,
+        roof.coefficients[:, :2],
+        roof.lines - np.tile(corner, 2),
+        cells,
+        faces,
+        roof.plane_of_face,
+    )
+    return Picture(draw_roof_plan(plan, title=title))
 
 
 def plot_plan(
