@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from cimkit.errors import ParameterError
 from cimkit.tables import PointCloud
 from cimkit.write.building_svg import draw_building
 from cimkit.write.plan_svg import draw_plan
@@ -54,7 +55,11 @@ def plot_models(models: Models, *, title: str = "", by_height: bool = False) -> 
 
 
 def plot_building(
-    models: Models, building_id: str, points: PointCloud | FloatArray | None = None
+    models: Models,
+    building_id: str,
+    points: PointCloud | FloatArray | None = None,
+    *,
+    buildings: Buildings | None = None,
 ) -> Picture:
     """Draw the levels of detail of one building side by side, after its points if given.
 
@@ -65,11 +70,13 @@ def plot_building(
     building_id : str
     points : PointCloud, or float64 array of shape (n, 3), optional
         Points of this building, in the CRS of `models`; at most 6,000 are drawn.
+    buildings : Buildings, optional
+        Says under the title how the best level was made (`method`), and why it is not better.
 
     Raises
     ------
     ParameterError
-        If the building is unknown, or `points` has another shape.
+        If the building is unknown, also to `buildings`, or `points` has another shape.
 
     Examples
     --------
@@ -81,7 +88,21 @@ def plot_building(
     """
     if isinstance(points, PointCloud):
         points = np.column_stack([points.x, points.y, points.z])
-    return Picture(draw_building(models, building_id, points))
+    note = "" if buildings is None else _how_made(buildings, building_id)
+    return Picture(draw_building(models, building_id, points, note=note))
+
+
+def _how_made(buildings: Buildings, building_id: str) -> str:
+    """Best level of a building, its method and reason, in one line."""
+    names = buildings.building_id.tolist()
+    if building_id not in names:
+        raise ParameterError(
+            f"buildings: no row of {building_id!r} among {len(names):,}; give the table that "
+            "cimkit.reconstruct gave with these models"
+        )
+    row = names.index(building_id)
+    parts = (f"LoD{buildings.lod[row]}", buildings.method[row], buildings.reason[row])
+    return " · ".join(str(part) for part in parts if part)
 
 
 def plot_partition(roof: RoofPartition | RoofPlanes, *, title: str = "") -> Picture:

@@ -232,7 +232,7 @@ def _mark(x: float, y: float, room: float, slope: FloatArray) -> Markup:
         return text
     length = min(room, 40.0)
     right, down = -float(slope[0]) / steepness, float(slope[1]) / steepness
-    near, far, wing = 0.45 * length, 0.95 * length, 4.0
+    near, far, wing = 0.45 * length, 0.85 * length, 4.0
     tip = (x + far * right, y + far * down)
     back = (tip[0] - 1.6 * wing * right, tip[1] - 1.6 * wing * down)
     head = [
