@@ -51,6 +51,7 @@ def draw_building(
     building_id: str,
     xyz: FloatArray | None = None,
     *,
+    note: str = "",
     width: int = 1200,
     azimuth: float = 205.0,
     elevation: float = 38.0,
@@ -65,6 +66,8 @@ def draw_building(
     xyz : float64 array, shape (n, 3), optional
         Points of this building in the CRS of `models`, metres; of more than 6,000 every k-th
         is drawn, in the order of their coordinates. Points that are not finite are left out.
+    note : str, optional
+        Stands under the title, such as how the best level was made.
     width : int
         Pixels.
     azimuth, elevation : float
@@ -117,6 +120,7 @@ def draw_building(
         scene_definitions(),
         element("rect", width=width, height=height, fill="url(#paper)"),
         label(margin, 46, title, font_size=24, font_weight=600),
+        label(margin, 70, note, font_size=13, fill=FAINT) if note else Markup(),
         _cloud(to_pixels(seen[:, :2]), dots[:, 2]),
         draw_scene("".join(shade), groups, width / 150),
         *(

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import shapely
 
 import cimkit
 from cimkit.errors import ParameterError
@@ -59,6 +60,20 @@ def test_captions_count_the_roof_faces(gable):
     for text in ("LoD1.2: 1 roof face 屋面", "LoD2.2: 2 roof faces 屋面"):
         assert text in svg
     assert "points" not in svg
+
+
+def test_method_and_reason_stand_under_the_title():
+    """Boxes from storeys, so that no kernel is needed."""
+    shapes = [shapely.box(0, 0, 9, 9), shapely.box(20, 0, 29, 9)]
+    footprints = cimkit.Footprints.from_polygons(["a", "b"], shapes, floors=[2, 3])
+    buildings, models, _ = cimkit.reconstruct(footprints)
+    assert ">LoD1.2 · extrusion<" in plot_building(models, "b", buildings=buildings).svg
+    assert "extrusion" not in plot_building(models, "b").svg
+    told = buildings.replace(reason=np.array(["", "NO_ROOF_POINTS"]))
+    svg = plot_building(models, "b", buildings=told).svg
+    assert "LoD1.2 · extrusion · NO_ROOF_POINTS" in svg
+    with pytest.raises(ParameterError, match="no row of 'b' among 1; give the table"):
+        plot_building(models, "b", buildings=buildings.take(np.array([0])))
 
 
 def test_points_are_dots_before_the_solids_in_any_order(gable):
