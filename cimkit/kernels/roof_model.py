@@ -3,7 +3,7 @@
 Planes, lines, partition, labels and solids follow each other without going back to Python,
 which took a quarter of the time in a trial. Guards and fallbacks are decided here:
 
-- no roof rises more than 0.5 m above the highest point that lies on one of its planes: where
+- no roof rises more than 0.4 m above the highest point that lies on one of its planes: where
   it would, a horizontal cap plane and its lines of intersection join the partition, and a cell
   that still rises higher takes its cheapest plane that does not;
 - no roof lies lower than 0.5 m above the ground;
@@ -69,7 +69,7 @@ DENSITY_MAX = 40.0
 PLANES_MAX, LINES_MAX = 400, 1200
 """Of one building; the largest, the longest. A 300 m hall has fewer."""
 
-MARGIN = 0.5
+MARGIN = 0.4
 """Metres of roof above the highest point on a plane."""
 
 OVER_MAX = 1.0

@@ -19,6 +19,7 @@ from cimkit.steps.rings import (
     drop_needless_vertices,
     part_touching_rings,
     to_grid,
+    widen_necks,
 )
 from cimkit.tables.issue import Issue, Severity
 
@@ -87,15 +88,21 @@ def repair(polygons: NDArray[Any], names: list[str]) -> tuple[NDArray[Any], list
         why = shapely.is_valid_reason(polygons[row])
         polygons[row], code, text = _read(polygons[row])
         note("ERROR" if polygons[row] is None else "WARNING", code, row, f"{text} ({why})")
-    for row, parted in sorted(part_touching_rings(polygons).items()):
-        before, after = polygons[row], to_grid(np.array([parted]))[0]
-        if after.is_valid and after.geom_type == "Polygon":
-            polygons[row] = after
-            text = f"rings touch; {TOUCH_GAP_M * 100:g} cm of wall put between them, "
-            note("INFO", "RING_TOUCHES", row, text + f"{after.area - before.area:+.4f} m2")
-        else:
-            polygons[row] = None
-            note("ERROR", "RING_TOUCHES", row, "rings touch and cannot be parted; set aside")
+    gap = f"{TOUCH_GAP_M * 100:g} cm"
+    for change, kept, lost in (
+        (part_touching_rings, f"rings touch; {gap} of wall put between them", "be parted"),
+        (widen_necks, f"its neck is hardly open; made {gap} wide", "be widened"),
+    ):
+        for row, changed in sorted(change(polygons).items()):
+            before, after = polygons[row], to_grid(np.array([changed]))[0]
+            if after.is_valid and after.geom_type == "Polygon":
+                polygons[row] = after
+                text = f"{kept}, {after.area - before.area:+.4f} m2"
+                note("INFO", "RING_TOUCHES", row, text)
+            else:
+                polygons[row] = None
+                text = f"its outline touches itself and cannot {lost}; set aside"
+                note("ERROR", "RING_TOUCHES", row, text)
     area, thinness = shapely.area(polygons), _thinness(polygons)
     for row in np.flatnonzero(area < AREA_MIN_M2).tolist():
         note("ERROR", "AREA_SMALL", row, f"{area[row]:.3f} m2 is no building; set aside")

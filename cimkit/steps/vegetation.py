@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
+from cimkit.tables import PointCloud
 from cimkit.tables._columns import BoolArray, IntArray
 from cimkit.tables.coerce import as_points
 
@@ -19,6 +20,11 @@ MULTIPLE_SHARE, EARLY_SHARE, ROUGHNESS = 0.7, 0.35, 0.15
 before the last of these; and metres off their best plane. A pulse on a roof comes back once but
 at its edges, in a crown several times, from all depths. All must hold: ridges are rough, and
 roofs below trees are hit by last returns."""
+
+BESIDE_SHARE = 0.25
+"""Of the points around a point: with this share of plants, a rough one of a pulse with several
+returns is of a plant too. The lower side of a crown holds last returns, which look like a roof;
+of other points over Delft 2.5 % more are found so, of building points 0.3 % more are lost."""
 
 ALONE, ALONE_ABOVE = 1, 10
 """A point without any other near it, where the cylinder around it holds ten: a bird, a cable.
@@ -97,6 +103,20 @@ def look_around(points: Any, wanted: IntArray | None = None) -> Surroundings:
         cloud.x, cloud.y, cloud.z, several, rows, RADIUS
     )
     shares = np.array([MULTIPLE_SHARE, EARLY_SHARE])
-    leafy = (n_several >= shares * count[:, None]).all(axis=1) & (rough >= ROUGHNESS)
+    is_rough = rough >= ROUGHNESS
+    leafy = (n_several >= shares * count[:, None]).all(axis=1) & is_rough
+    leafy |= _beside_plants(cloud.take(rows), leafy, is_rough & several[rows, 0])
     alone = (count <= ALONE) & (column >= ALONE_ABOVE)
     return Surroundings(leafy | alone, (steep >= WALL_SINE) & (count >= WALL_POINTS))
+
+
+def _beside_plants(cloud: PointCloud, is_plant: BoolArray, may_be: BoolArray) -> BoolArray:
+    """Which of the points that may be have enough plants around them."""
+    rows = np.flatnonzero(may_be & ~is_plant)
+    counted = np.repeat(is_plant[:, None], 2, axis=1)
+    count, _, n_plants, _, _ = describe_neighbourhoods(
+        cloud.x, cloud.y, cloud.z, counted, rows, RADIUS
+    )
+    beside = np.zeros(len(cloud), dtype=np.bool_)
+    beside[rows] = n_plants[:, 0] >= BESIDE_SHARE * count
+    return beside

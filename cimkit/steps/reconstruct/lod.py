@@ -19,7 +19,7 @@ from cimkit.kernels.roof_model import (
     RoofRules,
 )
 from cimkit.steps.reconstruct.heights import HeightRules, Heights, find_heights
-from cimkit.steps.reconstruct.solid import RoofSolids, extrude, make_solids
+from cimkit.steps.reconstruct.solid import RoofSolids, make_prisms, make_solids
 from cimkit.tables import Buildings, Issue, Models, Terrain
 from cimkit.tables._columns import TEXT, IntArray
 from cimkit.tables.coerce import as_footprints, as_points
@@ -97,7 +97,7 @@ def reconstruct(
     heights = find_heights(footprints, cloud, building_of_point, terrain, rules)
     buildings = heights.buildings
     if cloud is None or max(lod) == "1.2":
-        models = extrude(footprints, buildings.h_ground, heights.z_roof)
+        models = make_prisms(footprints, buildings.h_ground, heights.z_roof)
         return buildings, models, heights.issues
     solids = make_solids(
         footprints,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 
 from cimkit.kernels.roof_model import BOX, ROOFED, STEPPED, RoofRules, model_roof
 from cimkit.kernels.roof_solid import Solid
 from cimkit.tables import Footprints, Models
 from cimkit.tables._columns import TEXT, ByteArray, FloatArray, IntArray
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
+
+NARROW = 0.005
+"""Metres. The partition joins what is 4 mm apart; checks of solids snap at 1 mm."""
 
 
 class RoofSolids(NamedTuple):
@@ -91,6 +95,45 @@ def make_solids(
     solids = _join(footprints, made)
     order = np.argsort([*(row for row, _, _ in made), *lost], kind="stable")
     return RoofSolids(Models.concatenate([solids, prisms]).take(order), notes, n_planes)
+
+
+def make_prisms(footprints: Footprints, z_ground: FloatArray, z_roof: FloatArray) -> Models:
+    """Make the solids of buildings without points: LoD1.2.
+
+    Outlines with parts nearer to each other than `NARROW` go through the partition, which joins
+    what it cannot tell apart; their prisms would touch themselves where a reader snaps
+    vertices. The others, 99 % of those of Delft, are extruded as they are.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        Coordinates in whole millimetres, rings that do not touch.
+    z_ground, z_roof : float64 array, shape (n,)
+        Metres; roof above ground.
+
+    Returns
+    -------
+    Models
+
+    Examples
+    --------
+    >>> import shapely
+    >>> slit = shapely.box(0, 0, 8, 6).difference(shapely.box(4, 0, 4.001, 5))
+    >>> footprints = Footprints.from_polygons(["a"], [slit])
+    >>> prism = make_prisms(footprints, np.array([0.0]), np.array([3.0]))
+    >>> len(prism.semantics), len(extrude(footprints, np.zeros(1), np.full(1, 3.0)).semantics)
+    (6, 10)
+    """
+    narrow = shapely.minimum_clearance(footprints.polygons()) < NARROW
+    near, far = np.flatnonzero(narrow), np.flatnonzero(~narrow)
+    prisms = extrude(footprints.take(far), z_ground[far], z_roof[far])
+    nothing, no_rows = np.empty(0), np.empty(0, dtype=np.int64)
+    joined = make_solids(
+        *(footprints.take(near), (nothing, nothing, nothing), no_rows),
+        *(np.zeros(len(near) + 1, dtype=np.int64), z_ground[near], z_roof[near], RoofRules()),
+    ).models
+    order = np.argsort(np.concatenate([far, near]), kind="stable")
+    return Models.concatenate([prisms, joined]).take(order)
 
 
 def _in_place(solid: Solid, corner_mm: tuple[float, float, float]) -> Solid:

@@ -438,15 +438,6 @@ OUTLINES = {
 }  # fmt: skip
 
 
-SNAPPED = {
-    "corners 1 mm apart": "walls of 1 mm are kept by cleaning, and extruded",
-    "slit of 1 mm": "the slit is kept by cleaning, and extruded",
-    "two rooms with a door of 1 mm": "the door is kept by cleaning, and extruded",
-    "courtyards 1 mm apart": "the wall of 1 mm is kept by cleaning, and extruded",
-}
-"""Outlines whose prism, made without points, is not valid at a snapping tolerance of 1 mm."""
-
-
 def solids_of(outline: Polygon, *, with_points: bool) -> Any:
     """Buildings and models of an outline after cleaning."""
     frame = gpd.GeoDataFrame({"building_id": ["a"]}, geometry=[outline], crs="EPSG:28992")
@@ -461,9 +452,7 @@ def solids_of(outline: Polygon, *, with_points: bool) -> Any:
 
 
 @pytest.mark.parametrize("name", OUTLINES)
-def test_outlines_that_are_hard_to_cut(name, request):
-    if name == "two rooms with a door of 1 mm":
-        request.applymarker(pytest.mark.xfail(reason=SNAPPED[name]))
+def test_outlines_that_are_hard_to_cut(name):
     assert OUTLINES[name].is_valid
     footprints, buildings, models, _ = solids_of(OUTLINES[name], with_points=True)
     assert set(models.building_id.tolist()) == set(footprints.building_id.tolist())
@@ -473,9 +462,7 @@ def test_outlines_that_are_hard_to_cut(name, request):
 
 
 @pytest.mark.parametrize("name", OUTLINES)
-def test_outlines_that_are_hard_to_extrude(name, request):
-    if name in SNAPPED:
-        request.applymarker(pytest.mark.xfail(reason=SNAPPED[name]))
+def test_outlines_that_are_hard_to_extrude(name):
     footprints, _, models, _ = solids_of(OUTLINES[name], with_points=False)
     assert set(models.building_id.tolist()) == set(footprints.building_id.tolist())
     assert check_solids(models) == []
