@@ -49,7 +49,7 @@ TOUCH_GAP_M = 0.02
 """Width of the wall that is put between rings that touch, and of a neck that is widened."""
 
 NECK_M = 0.004
-"""A narrower neck between two parts of an outline is widened: no solid could be told from two."""
+"""A narrower neck between two parts of an outline is widened: readers would see two solids."""
 
 _PART_M2 = 1.0
 """Smaller parts beyond a neck are burrs."""

@@ -128,9 +128,9 @@ def make_prisms(footprints: Footprints, z_ground: FloatArray, z_roof: FloatArray
     near, far = np.flatnonzero(narrow), np.flatnonzero(~narrow)
     prisms = extrude(footprints.take(far), z_ground[far], z_roof[far])
     nothing, no_rows = np.empty(0), np.empty(0, dtype=np.int64)
+    xyz, borders = (nothing, nothing, nothing), np.zeros(len(near) + 1, dtype=np.int64)
     joined = make_solids(
-        *(footprints.take(near), (nothing, nothing, nothing), no_rows),
-        *(np.zeros(len(near) + 1, dtype=np.int64), z_ground[near], z_roof[near], RoofRules()),
+        footprints.take(near), xyz, no_rows, borders, z_ground[near], z_roof[near], RoofRules()
     ).models
     order = np.argsort(np.concatenate([far, near]), kind="stable")
     return Models.concatenate([prisms, joined]).take(order)
