@@ -192,6 +192,7 @@ def _empty_circle(
     px: FloatArray,
     py: FloatArray,
     starts: IntArray,
+    inside: NDArray[np.bool_],
     cell: float,
     columns: int,
     rows: int,
@@ -201,6 +202,13 @@ def _empty_circle(
     squares = np.empty((STACK, 3))
     squares[0, 0], squares[0, 1], squares[0, 2] = half, half, half
     size, best = 1, 0.0
+    # The larger the circle known, the fewer squares need a look.
+    for c in range(rows * columns):
+        if inside[c] and starts[c] == starts[c + 1]:
+            x, y = (c % columns + 0.5) * cell, (c // columns + 0.5) * cell
+            free = _nearest(x, y, best, px, py, starts, cell, columns, rows)
+            if free > best:
+                best = max(best, min(free, depth_in_rings(x, y, xy, offsets)))
     while size > 0:
         size -= 1
         x, y, half = squares[size, 0], squares[size, 1], squares[size, 2]
@@ -302,5 +310,5 @@ def cover_roofs(
             if c >= 0:
                 px[place[c]], py[place[c]] = u, v
                 place[c] += 1
-        radius[b] = _empty_circle(xy, offsets, px, py, starts, cell, columns, lines)
+        radius[b] = _empty_circle(xy, offsets, px, py, starts, inside, cell, columns, lines)
     return Cover(density, empty, radius, purity)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cimkit.tables import Models
     from cimkit.tables._columns import FloatArray, IntArray
 
-BUILDINGS_MAX = 2_000
+BUILDINGS_MAX = 1_000
 """Buildings in one picture: about 1 MB of SVG, and more cannot be told apart."""
 
 SUN_TURN, SUN_HEIGHT = 62.0, 46.0
@@ -65,7 +65,7 @@ def draw_models(
     Parameters
     ----------
     models : Models
-        Of more than 2,000 buildings those around the densest place are drawn; the caption
+        Of more than 1,000 buildings those around the densest place are drawn; the caption
         says of how many.
     title : str, optional
         Stands above the caption.
