@@ -48,7 +48,7 @@ def neighbours_by_pairs(x: Any, y: Any, z: Any, density: float, k: int) -> Any:
     while (width / side + 1) * (height / side + 1) > 4 * len(x) + 64:
         side *= 1.5
     column, row = ((x - x.min()) / side).astype(int), ((y - y.min()) / side).astype(int)
-    xyz = np.column_stack([x, y, z])
+    xyz = np.rint(np.column_stack([x, y, z]) * 1000).astype(int)  # equally near to the bit
     found = np.full((len(x), k), -1)
     for i in range(len(x)):
         near = np.flatnonzero((np.abs(column - column[i]) < 2) & (np.abs(row - row[i]) < 2))

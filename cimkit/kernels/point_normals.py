@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray, WholeArray
 
 
+INDEX_BITS = 17
+"""Of the numbers that order neighbours; the other 46 hold squared millimetres, up to 8 km."""
+
+_FAR = 1 << 62
+
+
 @helper
 def nearest_points(
     x: FloatArray, y: FloatArray, z: FloatArray, density: float, k: int
@@ -29,7 +35,7 @@ def nearest_points(
     """Give for each point the `k` nearest in space, itself first; -1 where there are fewer.
 
     They are looked for in the 3 x 3 cells around it; a cell holds `k` / pi points on average.
-    Of equally near ones the earlier is taken.
+    Of equally near ones the earlier is taken: squared millimetres and index are one number.
     """
     n = len(x)
     side = math.sqrt(k / (math.pi * density))
@@ -45,36 +51,42 @@ def nearest_points(
         start[cell[i] + 1] += 1
     for c in range(columns * rows):
         start[c + 1] += start[c]
-    member = np.empty(n, np.int32)
+    member, xyz = np.empty(n, np.int64), np.empty((n, 3), np.int64)
     place = start[:-1].copy()
     for i in range(n):
-        member[place[cell[i]]] = i
+        m = place[cell[i]]
         place[cell[i]] += 1
+        member[m] = i
+        xyz[m, 0], xyz[m, 1] = int(np.rint(x[i] * 1000.0)), int(np.rint(y[i] * 1000.0))
+        xyz[m, 2] = int(np.rint(z[i] * 1000.0))
     near = np.full((n, k), -1, np.int32)
-    best = np.empty(k, np.float64)
-    for i in range(n):
+    best = np.empty(k, np.int64)
+    for own in range(n):
+        i = member[own]
         row, column = cell[i] // columns, cell[i] % columns
-        found = 0
-        for r in range(max(row - 1, 0), min(row + 2, rows)):
+        best[:] = _FAR
+        for shift in (0, -1, 1):  # the own row first: it holds most of the nearest
+            r = row + shift
+            if r < 0 or r >= rows:
+                continue
             first = start[r * columns + max(column - 1, 0)]
             last = start[r * columns + min(column + 1, columns - 1) + 1]
             for m in range(first, last):
-                j = member[m]
-                d = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 + (z[j] - z[i]) ** 2
-                if j == i:
-                    d = -1.0
-                if found == k and (
-                    d > best[k - 1] or (d == best[k - 1] and j > near[i, k - 1])
-                ):
-                    continue
-                at = found if found < k else k - 1
-                found = min(found + 1, k)
-                while at > 0 and (
-                    best[at - 1] > d or (best[at - 1] == d and near[i, at - 1] > j)
-                ):
-                    best[at], near[i, at] = best[at - 1], near[i, at - 1]
-                    at -= 1
-                best[at], near[i, at] = d, j
+                dx, dy = xyz[m, 0] - xyz[own, 0], xyz[m, 1] - xyz[own, 1]
+                dz = xyz[m, 2] - xyz[own, 2]
+                key = ((dx * dx + dy * dy + dz * dz) << INDEX_BITS) | member[m]
+                if m == own:
+                    key = -1
+                if key < best[k - 1]:
+                    at = k - 1
+                    while at > 0 and best[at - 1] > key:
+                        best[at] = best[at - 1]
+                        at -= 1
+                    best[at] = key
+        near[i, 0] = i
+        for m in range(1, k):
+            if best[m] < _FAR:
+                near[i, m] = best[m] & ((1 << INDEX_BITS) - 1)
     return near
 
 
