@@ -35,9 +35,6 @@ POINTS_MIN = 2000
 CONTRAST_MIN = 0.35
 """Share by which inner points outnumber outer ones, below which nothing is said: trees."""
 
-PROPOSED_STEP = 0.05
-"""Metres: a shift is found to 1 to 2 cm, so the cloud is moved back in steps of this."""
-
 REPORTED_M = 0.3
 """Metres: eaves and outlines of walls differ by less; more is worth a look."""
 
@@ -208,10 +205,10 @@ def shift_issues(counts: dict[tuple[int, int], IntArray]) -> list[Issue]:
             issues.append(Issue("WARNING", "CLOUD_SHIFTED", "points", name, message))
     whole = find_shift(sum(counts.values(), np.zeros((DIRECTIONS, DISTANCES), np.int64)))
     if whole is not None and math.hypot(whole.dx, whole.dy) > REPORTED_M:
-        dx, dy = (-PROPOSED_STEP * round(d / PROPOSED_STEP) + 0.0 for d in whole[:2])
         message = (
             f"roofs lie {whole.dx:+.2f} m east and {whole.dy:+.2f} m north of the footprints; "
-            f"if the footprints are right, build with cloud_shift = [{dx:.2f}, {dy:.2f}]"
+            f"if the footprints are right, build with cloud_shift = "
+            f"[{-whole.dx:.2f}, {-whole.dy:.2f}]"
         )
         issues.append(Issue("WARNING", "CLOUD_SHIFTED", "city", "", message))
     return issues
