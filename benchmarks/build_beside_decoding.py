@@ -65,7 +65,7 @@ class Size(NamedTuple):
 def measure(job: Path, out: Path, *, workers: int, cache: str, repeats: int) -> Size:
     """Decode and build one city, in turn; the least CPU seconds of each."""
     decoding, built = [], []
-    points = 0
+    points = buildings = 0
     for k in range(repeats):
         _, printed = program_cpu_s(DECODE, str(job))
         points, seconds = int(printed.split()[0]), float(printed.split()[1])
@@ -74,12 +74,12 @@ def measure(job: Path, out: Path, *, workers: int, cache: str, repeats: int) -> 
         used, _ = program_cpu_s(BUILD, str(job), str(city), str(workers), cache=cache)
         run = json.loads((city / "run.json").read_text())
         built.append((used, run))
+        buildings = len(cimkit.open_city(city).buildings)
     used, run = min(built, key=lambda pair: pair[0])
     phases = {name: phase["own_cpu_s"] for name, phase in run["phases"].items()}
     for name, seconds in run["workers_cpu_s"].items():
         phase = _PHASE_OF_WORKERS.get(name, name)
         phases[phase] = phases.get(phase, 0.0) + seconds
-    buildings = len(cimkit.open_city(city).buildings)
     return Size(points, buildings, min(decoding), used, phases, run)
 
 

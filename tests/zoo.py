@@ -73,6 +73,14 @@ ZOO: dict[str, Case] = {
     "hole_half_a_millimetre_from_shell": Case(
         Polygon(BIG, [[(0.0005, 15), (5, 18), (5, 12)]]), (885.0,), ("RING_TOUCHES",)
     ),
+    "two_rooms_with_a_door_of_1_mm": Case(
+        Polygon(
+            [(0, 0), (4, 0), (4, 1), (5, 1), (5, 0), (9, 0), (9, 4), (5, 4)]
+            + [(5, 1.001), (4, 1.001), (4, 4), (0, 4)]
+        ),
+        (32.02,),
+        ("RING_TOUCHES",),
+    ),
     "shell_turns_inside_at_point": Case(
         Polygon([(0, 0), (30, 0), (30, 30), (0, 30), (0, 15), (5, 18), (5, 12), (0, 15)]),
         (885.0,),

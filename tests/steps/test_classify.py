@@ -103,6 +103,16 @@ def test_no_order_of_the_points_changes_what_they_are():
     np.testing.assert_array_equal(classified(cloud)[0][order], classified(cloud.take(order))[0])
 
 
+def test_the_lower_side_of_a_crown_is_no_roof():
+    """Last returns only, among first returns above them: alone they look like a sloped roof."""
+    rng = np.random.default_rng(5)
+    tree, number, total = crown(rng, (5, 5, 9), 2, n=1500)
+    low = tree[:, 2] < 8
+    number[low], total[low] = 2, 2
+    found = is_vegetation(cloud_of(tree, number=number, total=total))
+    assert found[low].mean() > 0.9
+
+
 def test_a_bird_is_no_roof_and_a_chimney_is():
     rng = np.random.default_rng(2)
     xyz, *_ = house(rng, 6000)
