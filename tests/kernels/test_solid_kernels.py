@@ -99,6 +99,22 @@ def test_rings_meet_themselves_where_shapely_says(seed, n):
     assert (fault[0] == 0) == shapely.LinearRing(uv).is_simple
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 100_000), st.integers(33, 90), st.booleans())
+def test_long_rings_meet_themselves_where_shapely_says(seed, n, spoilt):
+    rng = np.random.default_rng(seed)
+    uv = star(rng, n)
+    if spoilt:
+        uv[rng.integers(n)] = rng.uniform(uv.min(0), uv.max(0))
+    xyz = np.column_stack([uv, np.zeros(n)])
+    fault, corner, *_ = judge_faces(xyz, np.arange(n), np.array([0, n]), np.array([0, 1]), 0.01)
+    assert (fault[0] == 0) == shapely.LinearRing(uv).is_simple
+    if fault[0]:  # the edge that is named does meet another one
+        edges = shapely.linestrings(np.stack([uv, np.roll(uv, -1, axis=0)], axis=1))
+        others = np.delete(edges, [(corner[0] + k) % n for k in (-1, 0, 1)])
+        assert shapely.distance(edges[corner[0]], others).min() < 1e-8
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 100_000), st.integers(4, 30), st.floats(0, 0.02))
 def test_the_plane_is_that_of_least_squares(seed, n, noise):
