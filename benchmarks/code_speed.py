@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from cimkit.codes import layout as layouts
 from cimkit.codes.beidou import beidou_code, beidou_corner
 from cimkit.codes.beidou_3d import beidou_code_3d, beidou_corner_3d
 from cimkit.codes.modulus import SYSTEMS, check_characters, is_valid
+from cimkit.codes.schemes import layout
 from cimkit.codes.uic21 import mint_all, valid_all
+
+_SZ25 = ("province", "city", "district", "street", "community", "grid", "building")
 
 
 def code_speed(n: int = 1_000_000, seed: int = 0) -> dict[str, float]:
@@ -37,6 +41,16 @@ def code_speed(n: int = 1_000_000, seed: int = 0) -> dict[str, float]:
     measure("BeiDou 3D L10, decode", lambda: beidou_corner_3d(solid))
     codes = measure("uic21, mint", lambda: mint_all("421002", "990100", "001", serial))
     measure("uic21, validate", lambda: valid_all(codes))
+    sz25 = layout("sz25")
+    digits = rng.integers(0, 100, (3, n))
+    made = measure(
+        "sz25 (a layout), mint",
+        lambda: layouts.mint(
+            sz25, **dict(zip(_SZ25, (*digits, *digits, serial % 99_999), strict=True))
+        ),
+    )
+    measure("sz25 (a layout), validate", lambda: layouts.valid_all(sz25, made))
+    measure("sz25 (a layout), parse", lambda: layouts.parse(sz25, made))
     for system, rule in SYSTEMS.items():
         body = codes.astype(f"S{len(rule.weights) or 21}").astype(codes.dtype)
         checks = measure(f"{system}, check", lambda s=system, b=body: check_characters(s, b))

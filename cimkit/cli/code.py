@@ -20,8 +20,9 @@ SHOWN = 20
 
 _BATCH = 100_000
 _SCHEMES = (
-    "uic21 (building), bdgrid, bdgrid32 (BeiDou grid in 2D, 3D), uscc (credit code), gb11714, "
-    "gb32100, mod_11_2, mod_11_10, mod_37_2, mod_37_36, mod_97_10"
+    "uic21 (building), bdgrid, bdgrid32 (BeiDou grid in 2D, 3D), uscc (credit code), sz25, "
+    "bdc28, jgj246, opaque, gb11714, gb32100, mod_11_2, mod_11_10, mod_37_2, mod_37_36, "
+    "mod_97_10, or the path of a layout (.toml)"
 )
 
 app = typer.Typer(
@@ -31,7 +32,9 @@ app = typer.Typer(
 
     Schemes: uic21, a building code in the shape of CJ/T 553-2024; bdgrid and
     bdgrid32, the BeiDou grid of GB/T 39409-2020 in 2D and 3D; uscc, the unified
-    social credit code; and plain check systems.
+    social credit code; sz25, bdc28 and jgj246, layouts that were not read in their
+    standards and claim no conformance; opaque, any text of an authority; plain check
+    systems; and your own: the path of a layout file (docs: Codes).
 
     Example: cimkit code validate uic21 421002990100001000123-65
     """,
@@ -56,7 +59,7 @@ def parse(
     """
     from cimkit.codes.schemes import scheme as find
 
-    found = [{"code": code, **find(scheme).segments(code)} for code in codes]
+    found = [{"code": code, **find(scheme).parse(code)} for code in codes]
     if as_json:
         print_json(found)
         return
@@ -113,7 +116,7 @@ def validate(
 
 
 def mint(
-    scheme: Annotated[str, typer.Argument(metavar="SCHEME", help="uic21, bdgrid, bdgrid32")],
+    scheme: SchemeName,
     county: Annotated[str, typer.Option(help="uic21: 6 digits of GB/T 2260.")] = "",
     township: Annotated[str, typer.Option(help="uic21: 3 digits.")] = "",
     serial: Annotated[int | None, typer.Option(help="uic21: 1 to 999999.")] = None,
@@ -129,6 +132,10 @@ def mint(
         float | None, typer.Option(help="bdgrid32: metres above the ellipsoid.")
     ] = None,
     level: Annotated[int, typer.Option(help="bdgrid: 1 to 10.")] = 10,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=TEXT", help="Other schemes: a segment. Several times."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make one code from its segments, or from a place.
@@ -141,25 +148,25 @@ def mint(
     Example: cimkit code mint bdgrid --lon 112.2553 --lat 30.3159 --level 8
 
     Example: cimkit code mint bdgrid32 --lon 112.2553 --lat 30.3159 --height 12.4
+
+    Example: cimkit code mint ours.toml --part county=421002 --part serial=000012
     """
     from cimkit.codes import uic21
-    from cimkit.codes.beidou import beidou_code
-    from cimkit.codes.beidou_3d import beidou_code_3d
+    from cimkit.codes.schemes import scheme as find
 
     if scheme == "uic21":
         _want(scheme, county=county or None, township=township or None, serial=serial)
-        code = uic21.mint(county, class_code, township, serial or 0)
-        code = uic21.with_check(code) if with_check else code
-    elif scheme == "bdgrid":
-        _want(scheme, lon=lon, lat=lat)
-        code = str(beidou_code(lon or 0.0, lat or 0.0, level).item())
-    elif scheme == "bdgrid32":
-        _want(scheme, lon=lon, lat=lat, height=height)
-        code = str(beidou_code_3d(lon or 0.0, lat or 0.0, height or 0.0, level).item())
+        parts: dict[str, Any] = {"county": county, "class_code": class_code}
+        parts |= {"township": township, "serial": serial}
+    elif scheme in ("bdgrid", "bdgrid32"):
+        solid = {"height": height} if scheme == "bdgrid32" else {}
+        parts = {"lon": lon, "lat": lat, **solid}
+        _want(scheme, **parts)
+        parts["level"] = level
     else:
-        raise ParameterError(
-            f"scheme: uic21, bdgrid or bdgrid32 are minted here, not {scheme!r}"
-        )
+        parts = dict(_named(text) for text in part or ())
+    code = str(find(scheme).mint(**parts)[0])
+    code = uic21.with_check(code) if scheme == "uic21" and with_check else code
     if as_json:
         print_json({"scheme": scheme, "code": code})
     else:
@@ -175,6 +182,14 @@ def _want(scheme: str, **options: object) -> None:
     missing = [f"--{name}" for name, value in options.items() if value is None]
     if missing:
         raise ParameterError(f"{scheme} needs {', '.join(missing)}")
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Name and text of a segment."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ParameterError(f"--part: NAME=TEXT, not {text!r}")
+    return name, value
 
 
 def _batches(
@@ -220,9 +235,9 @@ def _wrong(rule: Scheme, codes: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The invalid ones among codes at places, with their faults."""
     if not codes:
         return []
-    valid = rule.valid([code for _, code in codes]).tolist()
+    valid = rule.valid_all([code for _, code in codes]).tolist()
     return [
-        {"place": place, "code": code, "faults": rule.faults(code)}
+        {"place": place, "code": code, "faults": rule.validate(code)}
         for (place, code), good in zip(codes, valid, strict=True)
         if not good
     ]

@@ -1,21 +1,28 @@
-"""All code schemes under one name each: their segments, and what is wrong with a code."""
+"""All code schemes behind one interface: mint, parse, validate, check.
+
+Some are functions of this package; the others are data, the files of ``layouts/`` or a file
+of the user's own: its path serves as name.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from cimkit.codes import layout as layouts
 from cimkit.codes import modulus, uic21, uscc
-from cimkit.codes.beidou import beidou_corner
-from cimkit.codes.beidou_3d import LENGTHS_3D, beidou_corner_3d, split_code
+from cimkit.codes.beidou import beidou_code, beidou_corner
+from cimkit.codes.beidou_3d import LENGTHS_3D, beidou_code_3d, beidou_corner_3d, split_code
 from cimkit.codes.beidou_cells import LENGTHS
 from cimkit.codes.beidou_reference import code_of_reference
-from cimkit.codes.text import half_width
+from cimkit.codes.text import as_texts, half_width
 from cimkit.errors import ParameterError
-from cimkit.tables._columns import BoolArray
+from cimkit.tables._columns import TEXT, BoolArray, TextArray
 
 
 class Scheme(NamedTuple):
@@ -25,38 +32,81 @@ class Scheme(NamedTuple):
     ----------
     about : str
         The scheme in a few words.
-    segments : callable
+    parse : callable
         Parts of a valid code by name, in their order; `ParameterError` for another.
-    faults : callable
+    validate : callable
         What is wrong with a code, with positions; nothing if it is valid.
-    valid : callable
+    valid_all : callable
         Whether each of a list of codes is valid, shape (n,).
+    mint : callable
+        Codes from arrays of their parts, given by name; `ParameterError` with the names of
+        missing parts, or where others give these codes out.
+    check : callable
+        Check characters of codes without them; "" where the scheme has none.
+    is_verified : bool
+        Whether the layout was read in its standard. Others claim no conformance.
+    source : str
+        Where it was read.
     """
 
     about: str
-    segments: Callable[[str], dict[str, Any]]
-    faults: Callable[[str], list[str]]
-    valid: Callable[[list[str]], BoolArray]
+    parse: Callable[[str], dict[str, Any]]
+    validate: Callable[[str], list[str]]
+    valid_all: Callable[[list[str]], BoolArray]
+    mint: Callable[..., TextArray]
+    check: Callable[[list[str]], TextArray]
+    is_verified: bool = True
+    source: str = ""
 
 
 def scheme(name: str) -> Scheme:
-    """A scheme by its name.
+    """A scheme by its name, or by the path of a layout file (``.toml``).
 
     Raises
     ------
     ParameterError
         If there is none; the message lists all.
+    FormatError
+        If the file is no layout.
 
     Examples
     --------
-    >>> scheme("bdgrid").segments("N50J")
+    >>> scheme("bdgrid").parse("N50J")
     {'level': 1, 'hemisphere': 'N', 'level 1': '50J', 'lon': 114.0, 'lat': 36.0}
-    >>> scheme("uic21").faults("42100299010000100012")
-    ['21 digits expected, not 20']
+    >>> scheme("uic21").validate("4210029901000010001")
+    ['19 of 21 digits: a spreadsheet drops leading zeros; take it from its source, as text']
+    >>> shenzhen = scheme("sz25")
+    >>> parts = dict(province="44", city="03", district="05", street=7, community=5, grid=1)
+    >>> shenzhen.mint(**parts, building=[1, 2]).tolist(), shenzhen.is_verified
+    (['4403050070050100001', '4403050070050100002'], False)
     """
-    if name not in SCHEMES:
-        raise ParameterError(f"scheme: one of {', '.join(SCHEMES)}, not {name!r}")
-    return SCHEMES[name]
+    if name in SCHEMES:
+        return SCHEMES[name]
+    if name in LAYOUTS:
+        return _of_layout(layout(name))
+    if name.endswith(".toml"):
+        return _of_layout(layouts.read_layout(name))
+    known = ", ".join([*SCHEMES, *LAYOUTS])
+    raise ParameterError(f"scheme: one of {known}, or a layout file (.toml), not {name!r}")
+
+
+@cache
+def layout(name: str) -> layouts.Layout:
+    """One of the layouts that come with cimkit: a key of `LAYOUTS`."""
+    return layouts.read_layout(LAYOUTS[name])
+
+
+def _of_layout(rule: layouts.Layout) -> Scheme:
+    return Scheme(
+        rule.about,
+        lambda code: {k: str(v[0]) for k, v in layouts.parse(rule, code).items() if v[0]},
+        partial(layouts.validate, rule),
+        partial(layouts.valid_all, rule),
+        partial(layouts.mint, rule),
+        partial(layouts.check, rule),
+        rule.is_verified,
+        rule.source,
+    )
 
 
 def _building(code: str) -> dict[str, Any]:
@@ -127,6 +177,40 @@ def _by_halves(parse: Callable[[Any], Any], codes: list[str]) -> BoolArray:
     return np.ones(len(codes), dtype=np.bool_)
 
 
+def _not_minted(name: str, by: str) -> Callable[..., TextArray]:
+    def mint(**parts: Any) -> TextArray:
+        raise ParameterError(f"{name} is given out by {by}, not here")
+
+    return mint
+
+
+def _minted(make: Callable[..., Any]) -> Callable[..., TextArray]:
+    """A function that gives codes, as one of named parts; what it lacks is told by name."""
+
+    def mint(**parts: Any) -> TextArray:
+        wanted = inspect.signature(make).parameters
+        missing = [k for k, v in wanted.items() if v.default is v.empty and k not in parts]
+        strange = sorted(set(parts) - set(wanted))
+        if missing or strange:
+            what = f"needs {', '.join(missing)}" if missing else f"has no part {strange[0]}"
+            raise ParameterError(what)
+        return np.atleast_1d(np.asarray(make(**parts), dtype=TEXT))
+
+    return mint
+
+
+def _no_check(codes: list[str]) -> TextArray:
+    return np.full(len(codes), "", dtype=TEXT)
+
+
+def _checks(system: str, bodies: list[str]) -> TextArray:
+    return modulus.check_characters(system, bodies)
+
+
+def _checked_code(system: str, body: list[str]) -> TextArray:
+    return np.strings.add(as_texts(body), modulus.check_characters(system, body))
+
+
 _CHECKED = {
     "gb32100": "MOD 31 of GB 32100, without the other rules of uscc",
     "gb11714": "organisation code, GB 11714",
@@ -143,24 +227,36 @@ SCHEMES = {
         _building,
         uic21.validate,
         uic21.valid_all,
+        _minted(uic21.mint_all),
+        partial(_checks, "mod_97_10"),
+        source="CJ/T 553-2024 as catalogued: 6 + 6 + 9 digits; its class table was not read",
     ),
     "bdgrid": Scheme(
         "BeiDou grid, GB/T 39409-2020, in two dimensions",
         _plane,
         partial(_refusal, _plane),
         partial(_by_halves, beidou_corner),
+        _minted(beidou_code),
+        _no_check,
+        source="GB/T 39409-2020",
     ),
     "bdgrid32": Scheme(
         "BeiDou grid with height, 32 characters at level 10",
         _solid,
         partial(_refusal, _solid),
         partial(_by_halves, beidou_corner_3d),
+        _minted(beidou_code_3d),
+        _no_check,
+        source="GB/T 39409-2020",
     ),
     "uscc": Scheme(
         "unified social credit code, GB 32100-2015",
         _credit,
         uscc.validate,
         lambda codes: np.array([not uscc.validate(code) for code in codes], dtype=np.bool_),
+        _not_minted("uscc", "the registration authority"),
+        partial(_checks, "gb32100"),
+        source="GB 32100-2015",
     ),
     **{
         name: Scheme(
@@ -168,8 +264,14 @@ SCHEMES = {
             partial(_checked, name),
             partial(modulus.faults, name),
             partial(_all_checked, name),
+            _minted(partial(_checked_code, name)),
+            partial(_checks, name),
+            source="ISO/IEC 7064" if name.startswith("mod") else "GB " + name[2:],
         )
         for name, about in _CHECKED.items()
     },
 }
-"""All schemes by name."""
+"""Schemes that are functions, by name."""
+
+LAYOUTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("layouts/*.toml"))}
+"""Files of the schemes that are data, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -41,3 +42,23 @@ def beyond_ascii(texts: TextArray) -> BoolArray:
     except UnicodeEncodeError:
         return np.array([not text.isascii() for text in texts.tolist()], dtype=np.bool_)
     return np.zeros(len(texts), dtype=np.bool_)
+
+
+def eaten_by_spreadsheet(text: str, length: int) -> str:
+    """What a spreadsheet did to a code of at least so many characters; "" for nothing.
+
+    Examples
+    --------
+    >>> eaten_by_spreadsheet("4.21E+20", 21)
+    'a spreadsheet made a number of it, digits are lost: take it from its source, as text'
+    >>> eaten_by_spreadsheet("990100000000005", 21)
+    '15 of 21 digits: a spreadsheet drops leading zeros; take it from its source, as text'
+    """
+    source = "take it from its source, as text"
+    if re.fullmatch(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+", text):
+        return f"a spreadsheet made a number of it, digits are lost: {source}"
+    if re.fullmatch(r"[0-9]+\.0", text):
+        return f"a spreadsheet made a number of it: {source}"
+    if text.isascii() and text.isdigit() and len(text) < length:
+        return f"{len(text)} of {length} digits: a spreadsheet drops leading zeros; {source}"
+    return ""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cimkit.codes.modulus import is_valid, mod_97_10
-from cimkit.codes.text import as_texts, beyond_ascii, half_width
+from cimkit.codes.text import as_texts, beyond_ascii, eaten_by_spreadsheet, half_width
 from cimkit.errors import ParameterError
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
 
@@ -180,6 +180,8 @@ def validate(code: object) -> list[str]:
     if not isinstance(code, str):
         return [f"text expected, not {type(code).__name__}: a number loses digits and zeros"]
     body, hyphen, check = _normalise(code).partition("-")
+    if reason := eaten_by_spreadsheet(body, LENGTH):
+        return [reason]
     faults = [
         f"position {place} is {symbol!r}, not a digit"
         for place, symbol in enumerate(body[:21], start=1)

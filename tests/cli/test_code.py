@@ -139,7 +139,10 @@ def test_minted(run, arguments, code: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("mint", "uscc"), "not 'uscc'"),
+        (("mint", "uscc"), "uscc is given out by the registration authority, not here"),
+        (("mint", "bdc28"), "bdc28 is given out by the land registry"),
+        (("mint", "sz25", "--part", "city"), "NAME=TEXT"),
+        (("mint", "sz25", "--part", "city=03"), "sz25 needs province, district"),
         (("mint", "uic21", "--county", "421002"), "needs --township, --serial"),
         (("mint", "bdgrid32", *PLACE), "needs --height"),
         (("mint", "bdgrid", "--lon", "112", "--lat", "89"), "polar caps"),

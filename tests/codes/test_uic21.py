@@ -51,7 +51,10 @@ def test_full_width_digits_are_read():
     [
         ("4210O2990100001000123", "position 5 is 'O', not a digit"),
         ("42100２99①100001000123", "position 9 is '①', not a digit"),
-        ("42100299010000100012", "21 digits expected, not 20"),
+        (
+            "42100299010000100012",
+            "20 of 21 digits: a spreadsheet drops leading zeros",
+        ),
         (SAMPLE + "4", "21 digits expected, not 22"),
         ("", "21 digits expected, not 0"),
         ("421002990100001000000", "serial 000000 is never given out"),
