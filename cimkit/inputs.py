@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 
 from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
@@ -15,6 +16,7 @@ from cimkit.read.checksums import check_sums
 from cimkit.read.china_offsets import looks_shifted
 from cimkit.read.cloud_crs import check_cloud_crs, open_cloud
 from cimkit.read.crs import check_overlap, working_crs
+from cimkit.read.divisions import read_division_names, read_divisions
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, move_cloud
@@ -22,9 +24,10 @@ from cimkit.read.points import find_clouds
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
+from cimkit.steps.divide import divide
 from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
-from cimkit.tables._columns import BoolArray, FloatArray
+from cimkit.tables._columns import TEXT, BoolArray, FloatArray, TextArray
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.write.partitions import file_sha256
 
@@ -37,6 +40,8 @@ class Inputs(NamedTuple):
     headers: Sequence[LasHeader]
     issues: list[Issue]
     balances: list[Balance]
+    division: TextArray
+    division_name: TextArray
 
     @property
     def feature_counts(self) -> dict[str, int]:
@@ -83,8 +88,10 @@ def read_inputs(job: Job) -> Inputs:
     headers, found = _probe_clouds(job, footprints)
     issues += found + _probe_dem(job, footprints)
     addresses, found = _read_addresses(job, footprints)
+    issues += found
     balance = _footprint_balance(len(raw), footprints, issues)
-    return Inputs(footprints, addresses, headers, issues + found, [balance])
+    division, names, found = _divide(job, footprints)
+    return Inputs(footprints, addresses, headers, issues + found, [balance], division, names)
 
 
 def input_files(
@@ -104,11 +111,29 @@ def input_files(
         files += _files(job.addresses, "addresses", {"addresses": len(inputs.addresses)})
     if job.dem:
         files += _files(job.dem, "terrain", {})
+    for path in (job.division, job.division_names):
+        if path and not path.isdigit():
+            files += _files(path, "divisions", {})
     scans = [
         InputFile(cloud.path.name, "points", cloud.size_bytes, sha256, counts)
         for cloud, sha256, counts in clouds
     ]
     return files + sorted(scans, key=lambda file: (file.name, file.sha256))
+
+
+def _divide(job: Job, footprints: Footprints) -> tuple[TextArray, TextArray, list[Issue]]:
+    """Code and name of the division of each building: of the job, or by the polygons."""
+    n = len(footprints)
+    if not job.division or job.division.isdigit():
+        return np.full(n, job.division, TEXT), np.full(n, "", TEXT), []
+    names, issues = read_division_names(job.division_names) if job.division_names else ({}, [])
+    divisions, found = read_divisions(job.division, crs=job.crs, names=names)
+    box = tuple(shapely.total_bounds(divisions.polygons).tolist())
+    check_overlap(_around(footprints.bounds), box, "divisions")
+    codes, doubts = divide(footprints, divisions)
+    title = dict(zip(divisions.code.tolist(), divisions.name.tolist(), strict=True))
+    titles = np.array([title.get(code, "") for code in codes.tolist()], TEXT)
+    return codes, titles, issues + found + doubts
 
 
 def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], list[Issue]]:

@@ -90,7 +90,11 @@ class Job:
     lod : tuple of str
         Levels of detail to make.
     division : str
-        Code of the county (6 digits) or township (9 digits) for the building codes.
+        Code of the county (6 digits) or township (9 digits) for the building codes; or a file
+        with the polygons of divisions, of which each building takes its own.
+    division_names : str
+        Table of codes and names of divisions; fills in names, and codes that it does not hold
+        are reported. "" for none.
     class_code : str
         Class segment of the building codes, 6 digits.
     register : str
@@ -148,6 +152,7 @@ class Job:
     noise_classes: tuple[int, ...] = (7, 18)
     lod: tuple[str, ...] = LODS
     division: str = ""
+    division_names: str = ""
     class_code: str = "990100"
     register: str = ""
     edge_distance: float = 3.0
@@ -184,8 +189,10 @@ class Job:
             raise ParameterError(
                 f"lod: of {', '.join(LODS)}, not {', '.join(unknown) or 'none'}"
             )
-        if self.division and not (self.division.isdigit() and len(self.division) in (6, 9)):
-            raise ParameterError(f"division: 6 or 9 digits, not {self.division!r}")
+        if self.division.isdigit() and len(self.division) not in (6, 9):
+            raise ParameterError(f"division: 6 or 9 digits, or a file, not {self.division!r}")
+        if self.division_names and (self.division.isdigit() or not self.division):
+            raise ParameterError("division_names: belongs to a file of divisions (division)")
         if self.as_of and not _is_date(self.as_of):
             raise ParameterError(f"as_of: a date such as 2026-06-30, not {self.as_of!r}")
         if not (self.class_code.isdigit() and len(self.class_code) == 6):

@@ -22,7 +22,7 @@ from cimkit.products import LIBRARIES, Made, Product, Scan, maybe_ground, write_
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
-from cimkit.steps.encode import Encoding, encode
+from cimkit.steps.encode import UNKNOWN_COUNTY, Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
 from cimkit.steps.ground_doubt import FoundGround, filter_issues
 from cimkit.steps.ground_filter import (
@@ -125,7 +125,9 @@ def build(
         # One that was noted but never reserved may be active in another city by now.
         free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
         unused = known.code[free]
-        encoding = encode(inputs.footprints, known.take(~free), **_division(job))
+        encoding = encode(
+            inputs.footprints, known.take(~free), **_division(job, inputs.division)
+        )
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
@@ -420,14 +422,14 @@ def _standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:
     return read_register(register, crs)
 
 
-def _division(job: Job) -> dict[str, str]:
-    """Segments of the codes that the job fixes."""
-    parts = {"class_code": job.class_code}
-    if job.division:
-        parts["county"] = job.division[:6]
-    if len(job.division) == 9:
-        parts["township"] = job.division[6:]
-    return parts
+def _division(job: Job, division: TextArray) -> dict[str, Any]:
+    """Segments of the codes: those of each building's division, zeros where there is none."""
+    padded = [(code or UNKNOWN_COUNTY).ljust(9, "0") for code in division.tolist()]
+    return {
+        "class_code": job.class_code,
+        "county": np.array([code[:6] for code in padded], TEXT),
+        "township": np.array([code[6:9] for code in padded], TEXT),
+    }
 
 
 def _placement(job: Job, inputs: Inputs) -> Placement:

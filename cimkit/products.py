@@ -263,7 +263,12 @@ def write_products(staging: Staging, city: Product) -> None:
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
     address = city.address.tolist()
-    layers = {"buildings": building_frame(footprints, buildings, city.made.quality, address)}
+    layers = {
+        "buildings": building_frame(
+            *(footprints, buildings, city.made.quality, address),
+            *(city.inputs.division, city.inputs.division_name),
+        )
+    }
     if addresses is not None:
         layers["addresses"] = address_frame(addresses, city.links)
     layers |= {"links": city.links.to_pandas(), "issues": issue_frame(city.issues)}
@@ -339,7 +344,9 @@ def _point_balance(city: Product) -> Balance:
 def _parameters(job: Job) -> dict[str, Any]:
     """The job without what no result depends on: paths, workers, blocks."""
     paths = {"footprints", "points", "sha256sums", "addresses", "dem", "register"}
-    left_out = {*paths, "workers", "block_size"}
+    left_out = {*paths, "division_names", "workers", "block_size"}
+    if not job.division.isdigit():
+        left_out.add("division")
     values = dataclasses.asdict(job)
     return {
         name: list(value) if isinstance(value, tuple) else value

@@ -413,6 +413,32 @@ def test_without_a_cloud_heights_come_from_storeys(tmp_path):
     assert findings(city) == []
 
 
+def test_codes_follow_the_divisions_of_a_file_and_outlive_them(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    keys = {k: v for k, v in keys.items() if k not in ("points", "addresses")}
+    area = box(EAST - 99, NORTH - 99, EAST + 30, NORTH + 99)  # the third lies 20 m east of it
+    for name, codes in (("old", ["421002001"]), ("new", ["421002002"])):
+        frame = gpd.GeoDataFrame({"区划代码": codes, "name": ["中山街道"]}, geometry=[area])
+        frame.set_crs("EPSG:4546").to_file(tmp_path / f"{name}.gpkg", layer="d")
+    out = tmp_path / "city"
+    first = build(out, keys, division=str(tmp_path / "old.gpkg"))
+    assert first.buildings.code.tolist() == [
+        "421002990100001000001",
+        "421002990100001000002",
+        "421002990100001000003",
+    ]
+    assert [i.id for i in first.issues if i.code == "DIVISION_OUTSIDE"] == ["c"]
+    frame = gpd.read_file(out / "city.gpkg", layer="buildings")
+    assert frame["division"].tolist() == ["421002001"] * 3
+    assert frame["division_name"].tolist() == ["中山街道"] * 3
+    keys["division"] = str(tmp_path / "new.gpkg")
+    second = cimkit.build(out, cimkit.Job.from_mapping(keys), overwrite=True)
+    assert second.buildings.code.tolist() == first.buildings.code.tolist()
+    text = (out / "manifest.json").read_text(encoding="utf-8")
+    assert "new.gpkg" in text
+    assert str(tmp_path) not in text
+
+
 def test_an_empty_cloud_is_said_and_survived(tmp_path):
     keys = small_inputs(tmp_path / "in")
     nothing = tmp_path / "empty.laz"

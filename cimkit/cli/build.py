@@ -76,7 +76,10 @@ def build(
     ] = None,
     division: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="County (6 digits) or township (9) of the codes."),
+        typer.Option(
+            metavar="FILE|CODE",
+            help="Polygons of divisions for the codes, or one county (6 digits), township (9).",
+        ),
     ] = None,
     register: Annotated[
         str | None,

@@ -57,7 +57,7 @@ def parse(
 
     Example: cimkit code parse bdgrid N49H843084E14427 N50J475491E-20
     """
-    from cimkit.codes.schemes import scheme as find
+    from cimkit.read.schemes import find_scheme as find
 
     found = [{"code": code, **find(scheme).parse(code)} for code in codes]
     if as_json:
@@ -92,7 +92,7 @@ def validate(
 
     Example: cut -f3 codes.txt | cimkit code validate mod_97_10
     """
-    from cimkit.codes.schemes import scheme as find
+    from cimkit.read.schemes import find_scheme as find
 
     rule, n_valid, n_blank, bad = find(scheme), 0, 0, []
     for places, texts in _batches(codes, file, column):
@@ -152,7 +152,7 @@ def mint(
     Example: cimkit code mint ours.toml --part county=421002 --part serial=000012
     """
     from cimkit.codes import uic21
-    from cimkit.codes.schemes import scheme as find
+    from cimkit.read.schemes import find_scheme as find
 
     if scheme == "uic21":
         _want(scheme, county=county or None, township=township or None, serial=serial)

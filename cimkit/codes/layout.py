@@ -30,7 +30,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,15 +37,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cimkit.codes import modulus
 from cimkit.codes.text import as_texts, beyond_ascii, eaten_by_spreadsheet, half_width
-from cimkit.errors import FormatError, ParameterError
+from cimkit.errors import ParameterError
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
 
 DIGITS = "0123456789"
 LENGTH_MAX = 64
 """Characters of a code."""
-
-FILE_MAX = 100_000
-"""Bytes of a layout file; a real one has two thousand."""
 
 _NOTHING = np.array("", TEXT)
 _KEYS = {"about", "source", "verified", "minted_by", "check", "pattern", "segments"}
@@ -119,38 +115,24 @@ class Layout(NamedTuple):
         return modulus.SYSTEMS[self.check].n_checks if self.check else 0
 
 
-def read_layout(path: str | Path) -> Layout:
-    """Read a scheme from its file; the name is that of the file.
+def layout_of(name: str, text: str) -> Layout:
+    """A scheme from the text of its file.
 
     Raises
     ------
-    FormatError
-        If it is no TOML file of the form above; the message names the key.
+    ParameterError
+        If it is no TOML of the form above; the message names the key.
 
     Examples
     --------
-    >>> import tempfile
-    >>> rows = ["[[segments]]", 'name = "serial"', "length = 4", "least = 1"]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "mine.toml"
-    ...     _ = file.write_text(chr(10).join(rows))
-    ...     mine = read_layout(file)
+    >>> mine = layout_of("mine", "segments = [{name = 'serial', length = 4, least = 1}]")
     >>> mint(mine, serial=[7, 12]).tolist(), validate(mine, "0000")
     (['0007', '0012'], ['serial 0000 is below 1'])
     """
-    file = Path(path)
     try:
-        with file.open("rb") as stream:
-            text = stream.read(FILE_MAX + 1)
-        if len(text) > FILE_MAX:
-            raise FormatError(f"more than {FILE_MAX:,} bytes, no layout", path=str(file))
-        return _layout(file.stem, tomllib.loads(text.decode()))
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}", path=str(file)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"no TOML: {error}", path=str(file)) from error
-    except ParameterError as error:
-        raise FormatError(str(error), path=str(file)) from error
+        return _layout(name, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ParameterError(f"no TOML: {error}") from error
 
 
 def _layout(name: str, values: Mapping[str, Any]) -> Layout:

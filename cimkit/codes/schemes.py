@@ -1,7 +1,7 @@
 """All code schemes behind one interface: mint, parse, validate, check.
 
-Some are functions of this package; the others are data, the files of ``layouts/`` or a file
-of the user's own: its path serves as name.
+Some are functions of this package; the others are data, the files of ``layouts/``.
+`cimkit.read.schemes.find_scheme` also takes a file of the user's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,14 +60,12 @@ class Scheme(NamedTuple):
 
 
 def scheme(name: str) -> Scheme:
-    """A scheme by its name, or by the path of a layout file (``.toml``).
+    """A scheme by its name.
 
     Raises
     ------
     ParameterError
         If there is none; the message lists all.
-    FormatError
-        If the file is no layout.
 
     Examples
     --------
@@ -83,9 +81,7 @@ def scheme(name: str) -> Scheme:
     if name in SCHEMES:
         return SCHEMES[name]
     if name in LAYOUTS:
-        return _of_layout(layout(name))
-    if name.endswith(".toml"):
-        return _of_layout(layouts.read_layout(name))
+        return scheme_of(layout(name))
     known = ", ".join([*SCHEMES, *LAYOUTS])
     raise ParameterError(f"scheme: one of {known}, or a layout file (.toml), not {name!r}")
 
@@ -93,10 +89,11 @@ def scheme(name: str) -> Scheme:
 @cache
 def layout(name: str) -> layouts.Layout:
     """One of the layouts that come with cimkit: a key of `LAYOUTS`."""
-    return layouts.read_layout(LAYOUTS[name])
+    return layouts.layout_of(name, LAYOUTS[name])
 
 
-def _of_layout(rule: layouts.Layout) -> Scheme:
+def scheme_of(rule: layouts.Layout) -> Scheme:
+    """A layout behind the interface of all schemes."""
     return Scheme(
         rule.about,
         lambda code: {k: str(v[0]) for k, v in layouts.parse(rule, code).items() if v[0]},
@@ -273,5 +270,9 @@ SCHEMES = {
 }
 """Schemes that are functions, by name."""
 
-LAYOUTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("layouts/*.toml"))}
-"""Files of the schemes that are data, by name."""
+LAYOUTS = {
+    file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+    for file in sorted(files("cimkit.codes").joinpath("layouts").iterdir(), key=str)
+    if file.name.endswith(".toml")
+}
+"""Texts of the files of the schemes that are data, by name."""

@@ -43,6 +43,8 @@ ALIASES = {
         "building_id", "buildingid", "bld_id", "building_ref", "building_code", "建筑编码",
         "楼栋编码", "建筑物代码", "jzwdm",
     ),
+    "division code": ("code", "区划代码", "行政区划代码", "xzqhdm", "xzqdm", "dm", "adcode"),
+    "division name": ("name", "名称", "区划名称", "xzqmc", "mc"),
 }  # fmt: skip
 """Usual names, in the order in which they are preferred; Latin letters in lower case."""
 

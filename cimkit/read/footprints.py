@@ -107,7 +107,9 @@ def read_footprints(
     labels = tidy_identifiers(
         values[columns["label"][0]] if columns["label"] else [None] * len(geometry)
     )
-    geometry, outside, notes = _into(target, geometry, found, path, source_crs)
+    geometry, outside, notes = into_crs(
+        target, geometry, found, path, source_crs, "footprints", _OPTION
+    )
     issues += notes
     rows = np.flatnonzero(~outside)
     has_ids = bool((ids != "").any())
@@ -132,15 +134,24 @@ def read_footprints(
     return raw, issues
 
 
-def _into(
-    target: Any, geometry: NDArray[Any], layer: Layer, path: str, source_crs: str
+def into_crs(
+    target: Any,
+    geometry: NDArray[Any],
+    layer: Layer,
+    path: str,
+    source_crs: str,
+    table: str,
+    option: str,
 ) -> tuple[NDArray[Any], NDArray[np.bool_], list[Issue]]:
-    """Geometries in the working CRS, and which of them lie outside of it."""
+    """Geometries in the working CRS, and which of them lie outside of it.
+
+    `table` and `option` name the table, and the key that sets the CRS, in messages.
+    """
     bounds = shapely.bounds(geometry)
     source, issues = source_of(
-        layer.crs, source_crs, bounds[:, :2], path=path, table="footprints", option=_OPTION
+        layer.crs, source_crs, bounds[:, :2], path=path, table=table, option=option
     )
-    outside = check_place(bounds, source, target, path=path, option=_OPTION)
+    outside = check_place(bounds, source, target, path=path, option=option)
     xy, row = shapely.get_coordinates(geometry, return_index=True)
     movable = np.ones(len(geometry), dtype=np.bool_)
     movable[row[~np.isfinite(xy).all(axis=1)]] = False  # clean rejects them as they are
@@ -149,7 +160,7 @@ def _into(
     if moved is not xy:
         geometry[movable] = shapely.set_coordinates(geometry[movable], moved)
         text = f"from {source.name} to {target.name}"
-        issues.append(Issue("INFO", "REPROJECTED", "footprints", "", text))
+        issues.append(Issue("INFO", "REPROJECTED", table, "", text))
     return geometry, outside, issues
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cimkit.errors import FormatError
 
-_PATHS = ("footprints", "addresses", "dem", "register", "sha256sums")
+_PATHS = ("footprints", "addresses", "dem", "register", "sha256sums", "division_names")
 
 
 def read_job(path: str | Path) -> dict[str, Any]:
@@ -42,6 +42,9 @@ def read_job(path: str | Path) -> dict[str, Any]:
     for key in _PATHS:
         if isinstance(values.get(key), str) and values[key]:
             values[key] = str(path.parent / values[key])
+    division = values.get("division")
+    if isinstance(division, str) and division and not division.isdigit():
+        values["division"] = str(path.parent / division)
     points = values.get("points")
     if isinstance(points, str):
         points = [points]

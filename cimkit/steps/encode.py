@@ -58,8 +58,8 @@ def encode(
     footprints: Footprints | gpd.GeoDataFrame,
     known: CodeRecords,
     *,
-    county: str = UNKNOWN_COUNTY,
-    township: str = UNKNOWN_TOWNSHIP,
+    county: str | TextArray = UNKNOWN_COUNTY,
+    township: str | TextArray = UNKNOWN_TOWNSHIP,
     class_code: str = LOCAL_CLASS,
 ) -> Encoding:
     """Keep the codes of known buildings, give new buildings new ones, retire what has vanished.
@@ -70,8 +70,10 @@ def encode(
         All buildings of this build, with a CRS.
     known : CodeRecords
         All codes ever given out, as `cimkit.register` reads them; empty at the first build.
-    county, township, class_code : str
-        Segments of new codes, 6, 3 and 6 digits. Old codes stay when a border moves.
+    county, township : str, or text array of shape (n_footprints,)
+        Segments of new codes, 6 and 3 digits. Old codes stay when a border moves.
+    class_code : str
+        The third segment, 6 digits.
 
     Returns
     -------
@@ -121,15 +123,10 @@ def encode(
     record_of = _match(city.building_id, polygons, known)
     rows = np.flatnonzero(record_of < 0)
     rows = rows[_spatial_order(city.building_id[rows], polygons[rows], city.crs)]
-    start = _last_serial(known.code, mint(county, class_code, township, 1)[:-6])
-    if start + len(rows) > SERIAL_MAX:
-        raise LimitError(
-            f"{len(rows):,} new buildings after serial {start:,} of county {county}, class "
-            f"{class_code}, township {township}: 6 digits are used up. Name another township "
-            "or class_code."
-        )
-    serials = range(start + 1, start + 1 + len(rows))
-    new = texts("code", (mint(county, class_code, township, serial) for serial in serials))
+    counties, townships = (
+        np.broadcast_to(np.asarray(part, dtype=TEXT), len(city)) for part in (county, township)
+    )
+    new, rows = _new_codes(known.code, rows, counties[rows], townships[rows], class_code)
     codes = np.empty(len(city), dtype=TEXT)
     codes[record_of >= 0] = known.code[record_of[record_of >= 0]]
     codes[rows] = new
@@ -140,7 +137,36 @@ def encode(
         polygons[rows],
         city.crs,
     )
-    return Encoding(codes, fresh, _vanished(known, record_of, city), _division_issue(county))
+    issues = _division_issue(bool((counties == UNKNOWN_COUNTY).all()))
+    return Encoding(codes, fresh, _vanished(known, record_of, city), issues)
+
+
+def _new_codes(
+    known: TextArray, rows: IntArray, county: TextArray, township: TextArray, class_code: str
+) -> tuple[TextArray, IntArray]:
+    """Codes of new buildings, rising, and their rows: serial numbers go on in each township."""
+    prefixes = [
+        mint(*parts, 1)[:-6]
+        for parts in zip(
+            county.tolist(), [class_code] * len(rows), township.tolist(), strict=True
+        )
+    ]
+    start = _last_serials(known, set(prefixes))
+    serial = dict(start)
+    numbers = []
+    for prefix in prefixes:
+        serial[prefix] += 1
+        numbers.append(serial[prefix])
+    for prefix, last in serial.items():
+        if last > SERIAL_MAX:
+            raise LimitError(
+                f"{last - start[prefix]:,} new buildings after serial {start[prefix]:,} of "
+                f"county {prefix[:6]}, class {prefix[6:12]}, township {prefix[12:]}: 6 digits "
+                "are used up. Name another township or class_code."
+            )
+    codes = [f"{p}{number:06d}" for p, number in zip(prefixes, numbers, strict=True)]
+    order = sorted(range(len(codes)), key=codes.__getitem__)
+    return texts("code", (codes[k] for k in order)), rows[order]
 
 
 def _match(building_id: TextArray, polygons: NDArray[Any], known: CodeRecords) -> IntArray:
@@ -203,11 +229,13 @@ def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> 
     return order
 
 
-def _last_serial(codes: TextArray, prefix: str) -> int:
-    """Largest serial number ever used with a prefix, in any state; 0 for none."""
-    return max(
-        (int(code[15:]) for code in codes.tolist() if code.startswith(prefix)), default=0
-    )
+def _last_serials(codes: TextArray, prefixes: set[str]) -> dict[str, int]:
+    """Largest serial number ever used with each prefix, in any state; 0 for none."""
+    last = dict.fromkeys(sorted(prefixes), 0)
+    for code in codes.tolist():
+        if code[:-6] in last:
+            last[code[:-6]] = max(last[code[:-6]], int(code[-6:]))
+    return last
 
 
 def _vanished(known: CodeRecords, record_of: IntArray, city: Footprints) -> TextArray:
@@ -222,9 +250,9 @@ def _vanished(known: CodeRecords, record_of: IntArray, city: Footprints) -> Text
     return np.sort(known.code[(known.state == ACTIVE) & within & ~kept])
 
 
-def _division_issue(county: str) -> list[Issue]:
+def _division_issue(is_unknown: bool) -> list[Issue]:
     """One row where the codes cannot be told from those of another county."""
-    if county != UNKNOWN_COUNTY:
+    if not is_unknown:
         return []
     message = (
         "no division given: new codes begin with county 000000 and are local to this register. "

@@ -20,6 +20,7 @@ from rasterio.windows import Window
 
 from cimkit.errors import StoreError
 from cimkit.tables import Addresses, Buildings, Footprints, Issue, Links, Quality, Terrain
+from cimkit.tables._columns import TextArray
 from cimkit.write.faults import disk_faults
 
 _CLOCK = "1970-01-01T00:00:00.000Z"
@@ -55,11 +56,19 @@ def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
 
 
 def building_frame(
-    footprints: Footprints, buildings: Buildings, quality: Quality, address: Sequence[str]
+    footprints: Footprints,
+    buildings: Buildings,
+    quality: Quality,
+    address: Sequence[str],
+    division: TextArray,
+    division_name: TextArray,
 ) -> gpd.GeoDataFrame:
-    """Layer ``buildings``: all attributes, the primary address, the cleaned footprint."""
+    """Layer ``buildings``: attributes, primary address, division, the cleaned footprint."""
     frame = buildings.to_pandas().assign(address=list(address), floors=footprints.floors)
     frame = frame.assign(label=footprints.label.astype(object))
+    frame = frame.assign(
+        division=division.astype(object), division_name=division_name.astype(object)
+    )
     measured = quality.to_pandas().drop(columns="building_id")
     frame = pd.concat([frame, measured], axis=1)
     return gpd.GeoDataFrame(frame, geometry=list(footprints.polygons()), crs=footprints.crs)

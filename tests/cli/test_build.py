@@ -95,7 +95,7 @@ def test_without_options_the_job_and_the_defaults_hold(run, told, sample) -> Non
         (["--lod", "1.2,3"], "lod: of 1.2, 1.3, 2.2, not 3"),
         (["--ellipsoidal"], "undulation and ellipsoidal exclude each other"),
         (["--workers", "-1"], "workers: must lie in [0, 256], not -1"),
-        (["--division", "Wuhan"], "division: 6 or 9 digits, not 'Wuhan'"),
+        (["--division", "4210"], "division: 6 or 9 digits, or a file, not '4210'"),
     ],
 )
 def test_a_wrong_value_is_refused(run, sample, tmp_path, options, message) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from cimkit.codes import layout as layouts
 from cimkit.codes.modulus import check_characters
 from cimkit.codes.schemes import LAYOUTS, SCHEMES, layout, scheme
-from cimkit.errors import FormatError, ParameterError
+from cimkit.errors import FormatError, InputError, ParameterError
+from cimkit.read.schemes import find_scheme
 
 SHENZHEN = "4403050070050100001"
 OURS = """
@@ -39,7 +40,7 @@ def ours(tmp_path):
 
 def fits(name: str, code: str) -> bool:
     """By a regular expression made of the file."""
-    values = tomllib.loads(LAYOUTS[name].read_text(encoding="utf-8"))
+    values = tomllib.loads(LAYOUTS[name])
     if "pattern" in values:
         return re.fullmatch(values["pattern"], code) is not None
     fixed, tail = "", ""
@@ -107,7 +108,7 @@ def test_a_building_without_its_room():
 
 
 def test_a_scheme_of_ones_own_is_one_file(ours):
-    rule = scheme(ours)
+    rule = find_scheme(ours)
     assert rule.is_verified
     body = ["421002R00012", "421002C00013"]
     (first, second) = rule.mint(county="421002", use=["R", "C"], serial=[12, 13])
@@ -152,9 +153,9 @@ def test_a_layout_that_is_none(tmp_path, text, words):
     file = tmp_path / "bad.toml"
     file.write_text(text)
     with pytest.raises(FormatError, match=re.escape(words)):
-        scheme(str(file))
-    with pytest.raises(FormatError, match="cannot be read"):
-        scheme(str(tmp_path / "absent.toml"))
+        find_scheme(str(file))
+    with pytest.raises(InputError, match="does not exist"):
+        find_scheme(str(tmp_path / "absent.toml"))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_layout_that_is_none(tmp_path, text, words):
 )
 def test_wrong_parts_are_named(ours, parts, words):
     with pytest.raises(ParameterError, match=re.escape(words)):
-        scheme(ours).mint(**parts)
+        find_scheme(ours).mint(**parts)
 
 
 @pytest.mark.parametrize("name", ["bdc28", "jgj246", "opaque"])
