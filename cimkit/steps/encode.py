@@ -11,9 +11,16 @@ from pyproj import CRS, Transformer
 from cimkit.codes.beidou import beidou_code
 from cimkit.codes.uic21 import SERIAL_MAX, mint
 from cimkit.errors import CrsError, LimitError
+from cimkit.steps.succession import (
+    STEADY_DIGITS,
+    Descent,
+    descent,
+    find_overlaps,
+    match,
+)
 from cimkit.tables import Footprints, Issue
 from cimkit.tables._columns import TEXT, IntArray, TextArray, texts
-from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords
+from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
 from cimkit.tables.coerce import as_footprints
 
 if TYPE_CHECKING:
@@ -21,16 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN_COUNTY, UNKNOWN_TOWNSHIP, LOCAL_CLASS = "000000", "000", "990100"
-
-SAME_IOU = 0.5
-"""Intersection over union from which two outlines are the same building (standards.md 8.2)."""
-
-SAME_ID_SHARE = 0.25
-"""Share of the smaller outline that must be common where the identifier speaks for the same
-building: neighbours may overlap a little, and feature numbers move from one to the next."""
-
-STEADY_DIGITS = 9
-"""Decimals of degrees (0.1 mm) and of shares that count: rounding errors must not decide."""
 
 
 class Encoding(NamedTuple):
@@ -46,12 +43,15 @@ class Encoding(NamedTuple):
         Active codes whose building has vanished, in rising order.
     issues : list of Issue
         ``DIVISION_UNKNOWN`` where the codes are local.
+    lineage : Lineage
+        Buildings that came from known ones whose codes they do not bear.
     """
 
     codes: TextArray
     fresh: CodeRecords
     retired: TextArray
     issues: list[Issue]
+    lineage: Lineage
 
 
 def encode(
@@ -92,8 +92,11 @@ def encode(
     Notes
     -----
     *Keep*: pairs of outlines with an intersection over union of at least 0.5, the best first, a
-    tie to the smaller code, each outline and each code once; then pairs of equal `building_id`
-    that share at least a quarter of the smaller outline. Active codes come before retired ones;
+    tie to the smaller code, each outline and each code once. Then splits and merges: where two
+    or more parts lie in a whole to 80 % and cover 80 % of it, the largest part bears the code
+    of what was split, and what was merged the code of its largest part; `lineage` says what
+    the others came from. Then pairs of equal `building_id` that share at least a quarter of
+    the smaller outline. Active codes come before retired ones;
     from these a building that reappears gets its own code back. Reserved codes, left by a build
     that died, are never given out.
 
@@ -120,7 +123,8 @@ def encode(
             "have no CRS", where="footprints", hint="Name it: codes follow the place."
         )
     known, polygons = known.to_crs(city.crs), city.polygons()
-    record_of = _match(city.building_id, polygons, known)
+    pairs = find_overlaps(city.building_id, polygons, known)
+    record_of = match(city.building_id, len(city), known, pairs)
     rows = np.flatnonzero(record_of < 0)
     rows = rows[_spatial_order(city.building_id[rows], polygons[rows], city.crs)]
     counties, townships = (
@@ -138,7 +142,15 @@ def encode(
         city.crs,
     )
     issues = _division_issue(bool((counties == UNKNOWN_COUNTY).all()))
-    return Encoding(codes, fresh, _vanished(known, record_of, city), issues)
+    retired = _vanished(known, record_of, city)
+    lineage = _lineage(codes, known, descent(known, pairs, record_of))
+    return Encoding(codes, fresh, retired, issues, lineage)
+
+
+def _lineage(codes: TextArray, known: CodeRecords, found: Descent) -> Lineage:
+    """Codes of today and those that they came from."""
+    kind = np.array(found.kind, dtype=TEXT)
+    return Lineage(codes[found.row], known.code[found.record], kind)
 
 
 def _new_codes(
@@ -167,50 +179,6 @@ def _new_codes(
     codes = [f"{p}{number:06d}" for p, number in zip(prefixes, numbers, strict=True)]
     order = sorted(range(len(codes)), key=codes.__getitem__)
     return texts("code", (codes[k] for k in order)), rows[order]
-
-
-def _match(building_id: TextArray, polygons: NDArray[Any], known: CodeRecords) -> IntArray:
-    """Record of each footprint, -1 for none: the best pairs first, each side once."""
-    row, record, iou, share = _overlaps(building_id, polygons, known)
-    same_id = (building_id[row] == known.building_id[record]) & (share >= SAME_ID_SHARE)
-    best_first = np.lexsort((building_id[row], known.code[record], -iou))
-    record_of = np.full(len(polygons), -1, dtype=np.int64)
-    taken = np.zeros(len(known), dtype=np.bool_)
-    for state in (ACTIVE, RETIRED):
-        for agree in (iou >= SAME_IOU, same_id):
-            usable = agree & (known.state[record] == state)
-            pairs = best_first[usable[best_first]]
-            for i, j in zip(row[pairs].tolist(), record[pairs].tolist(), strict=True):
-                if record_of[i] < 0 and not taken[j]:
-                    record_of[i], taken[j] = j, True
-    return record_of
-
-
-def _overlaps(
-    building_id: TextArray, polygons: NDArray[Any], known: CodeRecords
-) -> tuple[IntArray, IntArray, NDArray[np.float64], NDArray[np.float64]]:
-    """Pairs of footprint and record that may be one building, with IoU and common share.
-
-    Boxes alone rule out most neighbours: the common area is at most that of the common box.
-    """
-    usable = np.flatnonzero(known.state != RESERVED)
-    outlines = known.polygons[usable]
-    broken = ~shapely.is_valid(outlines)
-    outlines[broken] = shapely.make_valid(
-        outlines[broken], method="structure", keep_collapsed=False
-    )
-    row, near = shapely.STRtree(outlines).query(polygons)
-    a, b = shapely.area(polygons)[row], shapely.area(outlines)[near]
-    box, other = shapely.bounds(polygons)[row], shapely.bounds(outlines)[near]
-    sides = np.minimum(box[:, 2:], other[:, 2:]) - np.maximum(box[:, :2], other[:, :2])
-    at_most = np.minimum(np.minimum(a, b), sides.prod(axis=1)) / np.maximum(a, b)
-    possible = np.round(at_most, STEADY_DIGITS) >= SAME_IOU
-    kept = possible | (building_id[row] == known.building_id[usable[near]])
-    row, near, a, b = row[kept], near[kept], a[kept], b[kept]
-    common = shapely.area(shapely.intersection(polygons[row], outlines[near]))
-    iou = np.round(common / (a + b - common), STEADY_DIGITS)
-    share = np.round(common / np.minimum(a, b), STEADY_DIGITS)
-    return row, usable[near], iou, share
 
 
 def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> IntArray:

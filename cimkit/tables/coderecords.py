@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import shapely
@@ -24,6 +24,27 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 RESERVED, ACTIVE, RETIRED = "reserved", "active", "retired"
+
+
+class Lineage(NamedTuple):
+    """Codes and the codes of the buildings that they came from, a row each.
+
+    Attributes
+    ----------
+    code, supersedes : text array, shape (n,)
+    kind : text array, shape (n,)
+        ``split``: a part of it; ``merged``: it went into this one, beside others; ``replaced``:
+        it vanished, and this one stands in its place.
+    """
+
+    code: TextArray
+    supersedes: TextArray
+    kind: TextArray
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing came from anything."""
+        return cls(*(np.empty(0, dtype=TEXT) for _ in range(3)))
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
