@@ -269,6 +269,12 @@ def _footprint_balance(n_read: int, footprints: Footprints, issues: list[Issue])
     return Balance("footprints", n_features + counts.get("MULTIPART_SPLIT", 0), parts)
 
 
+def data_set(path: str) -> str:
+    """Name and sum of a file, short enough for a row of history."""
+    parts = geodatabase_parts(path) or [path]
+    return f"{os.path.basename(path)} sha256 {file_sha256(parts[0])[:16]}"  # noqa: PTH119
+
+
 def _files(path: str, kind: str, counts: dict[str, int]) -> list[InputFile]:
     """The file and those that it is read with; of a geodatabase its parts alone."""
     parts = geodatabase_parts(path) or [path, *shapefile_parts(path)]

@@ -15,14 +15,15 @@ import numpy as np
 from cimkit.blocks import Block, common, cut_blocks, in_sight, meet
 from cimkit.errors import FormatError, InputError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
-from cimkit.inputs import Inputs, file_skipped, read_inputs
+from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.products import LIBRARIES, Made, Product, Scan, maybe_ground, write_products
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
-from cimkit.steps.encode import UNKNOWN_COUNTY, Encoding, encode
+from cimkit.steps.divide import county_and_township
+from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
 from cimkit.steps.ground_doubt import FoundGround, filter_issues
 from cimkit.steps.ground_filter import (
@@ -37,6 +38,7 @@ from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TEXT, TextArray
+from cimkit.tables.changes import Origin
 from cimkit.tables.coderecords import RESERVED, CodeRecords
 from cimkit.tasks import (
     GROUND_SUMS,
@@ -125,18 +127,27 @@ def build(
         # One that was noted but never reserved may be active in another city by now.
         free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
         unused = known.code[free]
+        county, township = county_and_township(inputs.division)
         encoding = encode(
-            inputs.footprints, known.take(~free), **_division(job, inputs.division)
+            *(inputs.footprints, known.take(~free)),
+            county=county,
+            township=township,
+            class_code=job.class_code,
         )
+        origin = Origin("build", data_set(job.footprints), job.as_of)
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
         staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
         with note_codes(staging, register, encoding.fresh.code, unused):
-            reserve(register, encoding.fresh, unused=unused)
+            reserve(register, encoding.fresh, unused=unused, origin=origin)
         staging.commit()
-        activate(register, encoding.codes, inputs.footprints, encoding.retired)
+        activate(
+            *(register, encoding.codes, inputs.footprints, encoding.retired),
+            lineage=encoding.lineage,
+            origin=origin,
+        )
     return City(staging.out)
 
 
@@ -420,16 +431,6 @@ def _standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:
     codes, footprints = city.buildings.code[mine], city.footprints.take(mine)
     activate(register, codes, footprints, np.empty(0, dtype=TEXT))
     return read_register(register, crs)
-
-
-def _division(job: Job, division: TextArray) -> dict[str, Any]:
-    """Segments of the codes: those of each building's division, zeros where there is none."""
-    padded = [(code or UNKNOWN_COUNTY).ljust(9, "0") for code in division.tolist()]
-    return {
-        "class_code": job.class_code,
-        "county": np.array([code[:6] for code in padded], TEXT),
-        "township": np.array([code[6:9] for code in padded], TEXT),
-    }
 
 
 def _placement(job: Job, inputs: Inputs) -> Placement:

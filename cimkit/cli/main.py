@@ -13,6 +13,7 @@ from cimkit.cli.check import check
 from cimkit.cli.code import app as code
 from cimkit.cli.demo import demo
 from cimkit.cli.info import info
+from cimkit.cli.register import app as register
 from cimkit.cli.sample import sample
 from cimkit.cli.terminal import explained
 from cimkit.cli.versions import print_versions
@@ -28,6 +29,7 @@ app = typer.Typer(
 for command in (demo, info, build, check, sample):
     app.command()(explained()(command))
 app.add_typer(code)
+app.add_typer(register)
 
 
 @app.callback()

@@ -1,5 +1,7 @@
 """The register of codes as a GeoPackage that QGIS opens: layer ``codes``, beside the city.
 
+Tables ``history`` and ``lineage`` say what happened to each code, and what it came from.
+
 A build reserves its new codes here, writes the city, then activates its codes here. A crash
 between leaves reserved codes, which are never given out again; at no moment does a city hold a
 code that the register does not know. Rows are added and change their state, and are never
@@ -21,9 +23,19 @@ from pyproj import CRS
 
 from cimkit.codes.uic21 import validate
 from cimkit.errors import StoreError, TableError
+from cimkit.register.history import (
+    Row,
+    check_format,
+    note_lineage,
+    note_states,
+    read_changes,
+    read_lineage,
+    upgrade,
+)
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
-from cimkit.tables.coderecords import ACTIVE, RETIRED, CodeRecords
+from cimkit.tables.changes import Change, Origin
+from cimkit.tables.coderecords import ACTIVE, RETIRED, CodeRecords, Lineage
 
 LOCK_WAIT_S = 10.0
 """Seconds to wait for another build, which holds the file only while it writes its codes."""
@@ -108,6 +120,7 @@ def read_register(path: str | Path, crs: str) -> CodeRecords:
         srs = _srs(connection, file)
         query = "SELECT code, building_id, state, geom FROM codes ORDER BY code"
         rows = connection.execute(query).fetchall() if srs else []
+        check_format(connection, file)
     if not srs or not rows:
         return CodeRecords.empty(crs)
     code, building_id, state, blobs = zip(*rows, strict=True)
@@ -127,7 +140,13 @@ def read_register(path: str | Path, crs: str) -> CodeRecords:
     return records.to_crs(crs)
 
 
-def reserve(path: str | Path, fresh: CodeRecords, *, unused: TextArray | None = None) -> None:
+def reserve(
+    path: str | Path,
+    fresh: CodeRecords,
+    *,
+    unused: TextArray | None = None,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
+) -> None:
     """Add new codes, before the city that uses them is written; makes the file if needed.
 
     Parameters
@@ -140,6 +159,8 @@ def reserve(path: str | Path, fresh: CodeRecords, *, unused: TextArray | None = 
     unused : text array, optional
         Codes that this build reserved before it died, and which no city ever held: they may be
         among the new ones again.
+    origin : Origin
+        For the history.
 
     Raises
     ------
@@ -151,7 +172,9 @@ def reserve(path: str | Path, fresh: CodeRecords, *, unused: TextArray | None = 
     mine = set() if unused is None else set(unused.tolist())
     with _transaction(file, "BEGIN IMMEDIATE") as connection:
         srs_id, crs = _srs(connection, file) or _create(connection, fresh.crs)
+        upgrade(connection, file)
         records = fresh.to_crs(crs)
+        before = _rows_of(connection, records.code)
         rows = zip(
             records.building_id.tolist(),
             records.state.tolist(),
@@ -170,11 +193,18 @@ def reserve(path: str | Path, fresh: CodeRecords, *, unused: TextArray | None = 
                     "INSERT INTO codes (building_id, state, geom, code) VALUES (?, ?, ?, ?)",
                     row,
                 )
+        note_states(connection, before, _rows_of(connection, records.code), origin)
         _widen(connection, records)
 
 
 def activate(
-    path: str | Path, codes: TextArray, footprints: Footprints, retired: TextArray
+    path: str | Path,
+    codes: TextArray,
+    footprints: Footprints,
+    retired: TextArray,
+    *,
+    lineage: Lineage | None = None,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> None:
     """Record which buildings stand, after the city has been written.
 
@@ -188,6 +218,10 @@ def activate(
         The buildings of the city.
     retired : text array
         Active codes whose building has vanished.
+    lineage : Lineage, optional
+        What buildings of the city came from.
+    origin : Origin
+        For the history.
 
     Raises
     ------
@@ -207,7 +241,10 @@ def activate(
         srs = _srs(connection, file)
         if not srs:
             raise StoreError(f"{file}: holds no codes to activate: {_NO_REGISTER}")
+        upgrade(connection, file)
         records = standing.to_crs(srs[1])
+        touched = np.concatenate([records.code, retired])
+        before = _rows_of(connection, touched)
         changed = connection.executemany(
             "UPDATE codes SET state = 'active', building_id = ?, geom = ? WHERE code = ?",
             zip(
@@ -226,7 +263,64 @@ def activate(
             "UPDATE codes SET state = ? WHERE code = ?",
             [(RETIRED, code) for code in retired.tolist()],
         )
+        note_states(connection, before, _rows_of(connection, touched), origin)
+        note_lineage(connection, lineage or Lineage.empty(), origin)
         _widen(connection, records)
+
+
+def register_crs(path: str | Path) -> str:
+    """CRS of the outlines in a register; "" for one without any code.
+
+    Raises
+    ------
+    StoreError
+        If there is no such file, or it is no register.
+    """
+    file = _existing(path)
+    with _transaction(file, "BEGIN") as connection:
+        srs = _srs(connection, file)
+    return srs[1] if srs else ""
+
+
+def read_history(path: str | Path) -> list[Change]:
+    """What happened to the codes of a register, the oldest change first.
+
+    Raises
+    ------
+    StoreError
+        If there is no such file, or it is no register.
+    """
+    file = _existing(path)
+    with _transaction(file, "BEGIN") as connection:
+        return read_changes(connection, file) if _srs(connection, file) else []
+
+
+def read_descent(path: str | Path) -> Lineage:
+    """What the buildings of a register came from, by code.
+
+    Raises
+    ------
+    StoreError
+        If there is no such file, or it is no register.
+    """
+    file = _existing(path)
+    with _transaction(file, "BEGIN") as connection:
+        return read_lineage(connection, file) if _srs(connection, file) else Lineage.empty()
+
+
+def _existing(path: str | Path) -> Path:
+    """The path of a file that is there; SQLite would make an empty one."""
+    file = _checked(path)
+    if not file.is_file():
+        raise StoreError(f"{file}: does not exist. Check the path.")
+    return file
+
+
+def _rows_of(connection: sqlite3.Connection, codes: TextArray) -> dict[str, Row]:
+    """State, identifier and outline of codes that are there."""
+    query = "SELECT state, building_id, geom FROM codes WHERE code = ?"
+    found = {code: connection.execute(query, (code,)).fetchone() for code in codes.tolist()}
+    return {code: row for code, row in found.items() if row}
 
 
 def _checked(path: str | Path) -> Path:

@@ -95,14 +95,18 @@ def test_gis_programs_open_it(register: Path):
     info = pyogrio.read_info(register, layer="codes", force_total_bounds=True)
     assert info["geometry_type"] == "Polygon"
     np.testing.assert_array_equal(info["total_bounds"], frame.total_bounds)
-    assert len(pyogrio.list_layers(register)) == 1
+    layers = pyogrio.list_layers(register).tolist()
+    assert layers == [["codes", "Polygon"], ["lineage", None], ["history", None]]
+    history = pyogrio.read_dataframe(register, layer="history")
+    changes = history["change"].value_counts().to_dict()
+    assert changes == {"reserved": 4, "activated": 4, "retired": 1}
 
 
 def test_a_crs_without_a_number_is_kept(tmp_path: Path):
     path = tmp_path / "city.register.gpkg"
     local = "+proj=tmerc +lon_0=112.25 +x_0=500000 +ellps=GRS80 +units=m"
     codes = build(path, city([0, 1], local)).codes
-    assert "112.25" in pyogrio.read_info(path)["crs"]
+    assert "112.25" in pyogrio.read_info(path, layer="codes")["crs"]
     assert build(path, city([0, 1], local)).codes.tolist() == codes.tolist()
 
 
@@ -155,7 +159,7 @@ def test_another_crs_keeps_the_codes(register: Path):
     codes = build(register, city([0, 1, 2])).codes.tolist()
     frame = city([0, 1, 2, 7]).to_geopandas().to_crs("EPSG:4547")
     build(register, Footprints.from_geopandas(frame))
-    assert pyogrio.read_info(register)["crs"] == "EPSG:4546"
+    assert pyogrio.read_info(register, layer="codes")["crs"] == "EPSG:4546"
     again = build(register, city([0, 1, 2, 7]))
     assert again.codes.tolist()[:3] == codes
     assert not len(again.fresh)

@@ -1,0 +1,54 @@
+"""Codes of a register as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from cimkit.errors import StoreError
+from cimkit.tables.coderecords import CodeRecords, Lineage
+from cimkit.write.faults import disk_faults
+from cimkit.write.frames import write_geopackage
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of what a spreadsheet takes for a formula."""
+
+
+def write_codes(path: Path, records: CodeRecords, lineage: Lineage) -> None:
+    """Write codes with their state, building and what they supersede, as CSV or GeoPackage.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix tells the format; it must not exist.
+    records : CodeRecords
+    lineage : Lineage
+
+    Raises
+    ------
+    StoreError
+        If the file exists, or cannot be written.
+
+    Notes
+    -----
+    CSV is UTF-8 with a byte order mark, so that spreadsheets know it. Let them take the codes
+    as text: of a number they keep 15 digits. An identifier that a spreadsheet would run as a
+    formula gets an apostrophe before it.
+    """
+    if path.exists():
+        raise StoreError(f"{path}: exists already. Name another file.")
+    older: dict[str, list[str]] = {}
+    for code, former in zip(lineage.code.tolist(), lineage.supersedes.tolist(), strict=True):
+        older.setdefault(code, []).append(former)
+    frame = records.to_geopandas()
+    frame["supersedes"] = [";".join(older.get(code, ())) for code in records.code.tolist()]
+    if path.suffix.lower() == ".gpkg":
+        write_geopackage(path, {"codes": frame})
+        return
+    table = frame.drop(columns=frame.geometry.name)
+    table["building_id"] = [
+        f"'{text}" if text.startswith(_FORMULA) else text for text in table["building_id"]
+    ]
+    with disk_faults(path, DataSourceError, DataLayerError):
+        table.to_csv(path, index=False, encoding="utf-8-sig")
