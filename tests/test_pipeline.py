@@ -358,7 +358,7 @@ def test_a_link_to_a_cloud_is_the_same_cloud(tmp_path):
 
 def test_a_crash_after_the_commit_does_not_cost_the_city_its_codes(tmp_path, monkeypatch):
     keys = small_inputs(tmp_path / "in")
-    monkeypatch.setattr("cimkit.pipeline.activate", lambda *_: 1 / 0)
+    monkeypatch.setattr("cimkit.pipeline.activate", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build(tmp_path / "city", keys)
     monkeypatch.undo()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import rasterio
 
 from cimkit.errors import FormatError, InputError
 from cimkit.read.cityjson import read_models
+from cimkit.read.lookup import LinkedAddress, Lookup, Place, to_metres
 from cimkit.tables import (
     Addresses,
     Buildings,
@@ -26,6 +27,11 @@ from cimkit.tables import (
     Terrain,
 )
 from cimkit.tables.quality import TEXTS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cimkit.tables._columns import FloatArray, IntArray
 
 CITY_FORMAT = "cimkit city 1"
 """What the manifest of a city folder says it is."""
@@ -152,6 +158,74 @@ class City:
             if name not in own
         }
 
+    def locate(self, lon: float, lat: float, *, within: float = 3.0) -> Place | None:
+        """The building at a place in degrees, with its addresses and why it is the one.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees of the datum of the city's CRS: CGCS2000 in China.
+        within : float, default 3.0
+            Metres: outside all footprints the nearest building up to here is taken.
+
+        Returns
+        -------
+        Place or None
+            None where no building stands.
+
+        Raises
+        ------
+        ParameterError
+            If the place is none in degrees, or `within` is not in [0, 1000].
+        """
+        rows, distance = self.locate_xy([to_metres(lon, lat, self.crs)], within=within)
+        row, gap = int(rows[0]), float(distance[0])
+        if row < 0:
+            return None
+        why = "inside its footprint"
+        if gap > 0.0:
+            why = f"{gap:.2f} m outside its footprint, the nearest within {within:g} m"
+        name, code = (str(c[row]) for c in (self.buildings.building_id, self.buildings.code))
+        return Place(name, code, self._linked.get(name, []), gap, why)
+
+    def locate_xy(self, xy: ArrayLike, *, within: float = 0.0) -> tuple[IntArray, FloatArray]:
+        """Row of the building at each point, -1 for none, and its distance in metres.
+
+        Parameters
+        ----------
+        xy : float64 array, shape (n, 2)
+            East, north in the CRS of the city, metres.
+        within : float, default 0.0
+            As in `locate`.
+
+        Returns
+        -------
+        rows : int64 array, shape (n,)
+            Of `buildings` and `footprints`; of several that cover a point the smallest.
+        distance : float64 array, shape (n,)
+            0 inside, NaN for none.
+        """
+        return self._lookup.find(xy, within=within)
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return Lookup(self.footprints)
+
+    @cached_property
+    def _linked(self) -> dict[str, list[LinkedAddress]]:
+        """Addresses of each building, the primary one first."""
+        addresses, links = self.addresses, self.links
+        columns = (addresses.address_id.tolist(), addresses.address_text.tolist())
+        text = dict(zip(*columns, strict=True))
+        order = np.lexsort((links.address_id, -links.confidence, ~links.primary))
+        found: dict[str, list[LinkedAddress]] = {}
+        for k in order.tolist():
+            name = str(links.address_id[k])
+            confidence, primary = float(links.confidence[k]), bool(links.primary[k])
+            row = LinkedAddress(name, text[name], str(links.rule[k]), confidence, primary)
+            found.setdefault(str(links.building_id[k]), []).append(row)
+        return found
+
     def models(self, lod: str = "best") -> Models:
         """Solids in the order of the buildings: of one level of detail, best, or all."""
         return read_models(self.path / "models.city.jsonl", lod=lod, crs=self.crs)
@@ -196,6 +270,6 @@ def open_city(path: str | Path) -> City:
     -------
     City
         With `buildings`, `footprints`, `addresses`, `links`, `quality`, `issues`, `terrain`,
-        `models(lod)`.
+        `models(lod)`, `locate(lon, lat)`.
     """
     return City(path)

@@ -20,6 +20,7 @@ def epochs(tmp_path_factory):
     """Codes by identifier of both epochs, the second encoding, and what truly happened."""
     folder = tmp_path_factory.mktemp("epochs")
     paths = make_sample(folder, buildings=600, seed=1, cloud="none", second_epoch=True)
+    assert paths.second_epoch is not None
     old, new = (
         clean(read_footprints(str(p.footprints), crs=CRS)[0])[0]
         for p in (paths, paths.second_epoch)
@@ -29,6 +30,7 @@ def epochs(tmp_path_factory):
         first.codes, old.building_id, np.full(len(old), ACTIVE, object), old.polygons(), CRS
     )
     second = encode(new, known, county="421002", township="001")
+    assert paths.second_epoch.truth_changes is not None
     truth = pd.read_csv(paths.second_epoch.truth_changes, dtype=str, keep_default_na=False)
     before = dict(zip(old.building_id.tolist(), first.codes.tolist(), strict=True))
     after = dict(zip(new.building_id.tolist(), second.codes.tolist(), strict=True))
