@@ -21,6 +21,7 @@ from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, move_cloud
 from cimkit.read.points import find_clouds
+from cimkit.read.review import read_reviews
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
@@ -29,6 +30,7 @@ from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, TextArray
 from cimkit.tables.reportfacts import Balance, InputFile
+from cimkit.tables.reviews import Reviews
 from cimkit.write.partitions import file_sha256
 
 
@@ -42,6 +44,7 @@ class Inputs(NamedTuple):
     balances: list[Balance]
     division: TextArray
     division_name: TextArray
+    reviews: Reviews
 
     @property
     def feature_counts(self) -> dict[str, int]:
@@ -91,7 +94,9 @@ def read_inputs(job: Job) -> Inputs:
     issues += found
     balance = _footprint_balance(len(raw), footprints, issues)
     division, names, found = _divide(job, footprints)
-    return Inputs(footprints, addresses, headers, issues + found, [balance], division, names)
+    reviews, notes = _read_reviews(job)
+    issues += found + notes
+    return Inputs(footprints, addresses, headers, issues, [balance], division, names, reviews)
 
 
 def input_files(
@@ -114,11 +119,23 @@ def input_files(
     for path in (job.division, job.division_names):
         if path and not path.isdigit():
             files += _files(path, "divisions", {})
+    for path in job.reviews:
+        files += _files(path, "reviews", {})
     scans = [
         InputFile(cloud.path.name, "points", cloud.size_bytes, sha256, counts)
         for cloud, sha256, counts in clouds
     ]
     return files + sorted(scans, key=lambda file: (file.name, file.sha256))
+
+
+def _read_reviews(job: Job) -> tuple[Reviews, list[Issue]]:
+    """Decisions of all sheets."""
+    parts, issues = [], list[Issue]()
+    for path in job.reviews:
+        part, found = read_reviews(path)
+        parts.append(part)
+        issues += found
+    return Reviews.concatenate(parts), issues
 
 
 def _divide(job: Job, footprints: Footprints) -> tuple[TextArray, TextArray, list[Issue]]:

@@ -62,6 +62,9 @@ class Job:
         file, else `crs`.
     address_accuracy_m : float
         Root mean square error of the address points, metres; 0 if they are exact.
+    reviews : tuple of str
+        Sheets in which people have decided about links (`cimkit review`); what they say goes
+        before all rules.
     undulation : float or None
         Geoid height above the ellipsoid, metres, constant over the city.
     ellipsoidal : bool
@@ -137,6 +140,7 @@ class Job:
     address_building: str = AUTO
     addresses_crs: str = ""
     address_accuracy_m: float = 0.0
+    reviews: tuple[str, ...] = ()
     undulation: float | None = None
     ellipsoidal: bool = False
     storey_height: float = 3.0

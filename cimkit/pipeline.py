@@ -18,7 +18,15 @@ from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
-from cimkit.products import LIBRARIES, Made, Product, Scan, maybe_ground, write_products
+from cimkit.products import (
+    LIBRARIES,
+    Made,
+    Product,
+    Scan,
+    maybe_ground,
+    primary_addresses,
+    write_products,
+)
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register.geopackage import activate, read_register, reserve
@@ -34,6 +42,7 @@ from cimkit.steps.ground_filter import (
 )
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.heights import HeightRules
+from cimkit.steps.review import apply_reviews
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
@@ -170,7 +179,7 @@ def _make_city(
     made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, work)
     clock.lap("blocks")
     links, link_issues = _link(job, inputs, encoding.codes)
-    address = _primary_addresses(inputs, links)
+    address = primary_addresses(inputs, links)
     clock.lap("link")
     placement = _placement(job, inputs)
     tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
@@ -380,36 +389,18 @@ def _make_tiles(
 
 
 def _link(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, list[Issue]]:
-    """Links of all addresses; none without addresses."""
+    """Links of all addresses, as the rules and then people say; none without addresses."""
     addresses = inputs.addresses or Addresses.empty(job.crs)
-    return link(
+    links, issues = link(
         addresses,
         inputs.footprints,
         codes=codes,
         edge_distance=job.edge_distance,
         accuracy=job.address_accuracy_m,
     )
-
-
-def _primary_addresses(inputs: Inputs, links: Links) -> TextArray:
-    """Text of the primary address of each building, "" without one."""
-    if inputs.addresses is None:
-        return np.full(len(inputs.footprints), "", TEXT)
-    text = dict(
-        zip(
-            inputs.addresses.address_id.tolist(),
-            inputs.addresses.address_text.tolist(),
-            strict=True,
-        )
-    )
-    chosen = zip(
-        links.building_id[links.primary].tolist(),
-        links.address_id[links.primary].tolist(),
-        strict=True,
-    )
-    address = {building: text[name] for building, name in chosen}
-    names = inputs.footprints.building_id.tolist()
-    return np.array([address.get(name, "") for name in names], dtype=TEXT)
+    names = inputs.footprints.building_id
+    links, found = apply_reviews(links, inputs.reviews, addresses, names, codes)
+    return links, issues + found
 
 
 def _standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:

@@ -31,7 +31,7 @@ from cimkit.tables import (
     TileTree,
     count_issues,
 )
-from cimkit.tables._columns import IntArray, TextArray
+from cimkit.tables._columns import TEXT, IntArray, TextArray
 from cimkit.tables.pointcloud import GROUND, NEVER_GROUND
 from cimkit.tables.quality import LATE
 from cimkit.tables.reportfacts import Balance, ReportFacts
@@ -238,6 +238,27 @@ class Product(NamedTuple):
         }
 
 
+def primary_addresses(inputs: Inputs, links: Links) -> TextArray:
+    """Text of the primary address of each building, "" without one."""
+    if inputs.addresses is None:
+        return np.full(len(inputs.footprints), "", TEXT)
+    text = dict(
+        zip(
+            inputs.addresses.address_id.tolist(),
+            inputs.addresses.address_text.tolist(),
+            strict=True,
+        )
+    )
+    chosen = zip(
+        links.building_id[links.primary].tolist(),
+        links.address_id[links.primary].tolist(),
+        strict=True,
+    )
+    address = {building: text[name] for building, name in chosen}
+    names = inputs.footprints.building_id.tolist()
+    return np.array([address.get(name, "") for name in names], dtype=TEXT)
+
+
 def write_products(staging: Staging, city: Product) -> None:
     """Write everything of the city folder but ``run.json``."""
     staging.clear()
@@ -344,7 +365,7 @@ def _point_balance(city: Product) -> Balance:
 def _parameters(job: Job) -> dict[str, Any]:
     """The job without what no result depends on: paths, workers, blocks."""
     paths = {"footprints", "points", "sha256sums", "addresses", "dem", "register"}
-    left_out = {*paths, "division_names", "workers", "block_size"}
+    left_out = {*paths, "division_names", "reviews", "workers", "block_size"}
     if not job.division.isdigit():
         left_out.add("division")
     values = dataclasses.asdict(job)

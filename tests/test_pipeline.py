@@ -614,3 +614,42 @@ def test_another_reader_sees_the_same_tiles(sample):
     read = sorted(len(contents.load(uri).positions) for uri in contents.uri.tolist())
     fetched: list[Any] = [tile.get_or_fetch_content(path.parent) for tile in tiles]
     assert sorted(content._gltf.accessors[0].count for content in fetched) == read
+
+
+def test_what_a_person_says_outlives_the_next_build(tmp_path):
+    keys = {k: v for k, v in small_inputs(tmp_path / "in").items() if k != "points"}
+    first = build(tmp_path / "one", {**keys, "register": str(tmp_path / "r.gpkg")})
+    pairs = dict(
+        zip(first.links.address_id.tolist(), first.links.building_id.tolist(), strict=True)
+    )
+    assert pairs == {"1": "a", "2": "b"}
+    sheet = tmp_path / "decided.csv"
+    code = dict(
+        zip(
+            *(c.tolist() for c in (first.buildings.building_id, first.buildings.code)),
+            strict=True,
+        )
+    )
+    rows = [
+        ("1", code["a"], "edit", "c"),
+        ("2", code["b"], "reject", ""),
+        ("4", "", "edit", code["b"]),
+    ]
+    names = ["address_id", "building_code", "decision", "new_building"]
+    pd.DataFrame(rows, columns=names).to_csv(sheet, index=False)
+    keys |= {"register": str(tmp_path / "r.gpkg"), "reviews": [str(sheet)]}
+    second = build(tmp_path / "two", keys)
+    found = set(
+        zip(
+            *(c.tolist() for c in (second.links.address_id, second.links.building_id)),
+            strict=True,
+        )
+    )
+    assert found == {("1", "c"), ("4", "b")}
+    assert set(second.links.review_state.tolist()) == {"edited"}
+    table = gpd.read_file(tmp_path / "two" / "city.gpkg", layer="buildings").set_index(
+        "building_id"
+    )
+    assert table.loc["c", "address"] == "向阳路1号"
+    assert findings(second) == []
+    assert str(tmp_path) not in (tmp_path / "two" / "manifest.json").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from cimkit.cli.code import app as code
 from cimkit.cli.demo import demo
 from cimkit.cli.info import info
 from cimkit.cli.register import app as register
+from cimkit.cli.review import review
 from cimkit.cli.sample import sample
 from cimkit.cli.terminal import explained
 from cimkit.cli.versions import print_versions
@@ -26,7 +27,7 @@ app = typer.Typer(
     "5 worker, 70 a fault of cimkit, 130 interrupted.",
 )
 
-for command in (demo, info, build, check, sample):
+for command in (demo, info, build, check, review, sample):
     app.command()(explained()(command))
 app.add_typer(code)
 app.add_typer(register)

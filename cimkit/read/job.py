@@ -45,9 +45,10 @@ def read_job(path: str | Path) -> dict[str, Any]:
     division = values.get("division")
     if isinstance(division, str) and division and not division.isdigit():
         values["division"] = str(path.parent / division)
-    points = values.get("points")
-    if isinstance(points, str):
-        points = [points]
-    if isinstance(points, list):
-        values["points"] = [str(path.parent / str(given)) for given in points]
+    for key in ("points", "reviews"):
+        given = values.get(key)
+        if isinstance(given, str):
+            given = [given]
+        if isinstance(given, list):
+            values[key] = [str(path.parent / str(one)) for one in given]
     return values

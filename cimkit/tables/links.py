@@ -58,7 +58,7 @@ class Links:
         The pair; unique as a pair.
     rule : text array, shape (n,)
         ``R0`` given by the source, ``R1`` inside one footprint, ``R2`` inside several, ``R3``
-        at the edge of one.
+        at the edge of one, ``REVIEW`` made by a person.
     confidence : float64 array, shape (n,)
         Probability in [0, 1] that the pair is right: the product of the factors.
     distance_m : float64 array, shape (n,)
@@ -85,7 +85,8 @@ class Links:
     matched_elements : text array, shape (n,), optional
         Elements of the address found on the label: ``building``.
     conflicts : text array, shape (n,), optional
-        ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, separated by ``;``; "" where none.
+        ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, ``REVIEW_CONFLICT``, separated by ``;``; ""
+        where none.
     source_row : int64 array, shape (n,), optional
         Number of the address in its file; -1 where unknown.
     crs_in, transform : text array, shape (n,), optional

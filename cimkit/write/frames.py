@@ -26,6 +26,9 @@ from cimkit.write.faults import disk_faults
 _CLOCK = "1970-01-01T00:00:00.000Z"
 """GeoPackage keeps the time of the last change; the same input must give the same bytes."""
 
+_KINDS = {"addresses": "Point", "review": "LineString"}
+"""Geometry of layers that hold no outlines."""
+
 _STRIPE_ROWS = 256
 """Rows of the terrain that are written at once."""
 
@@ -48,7 +51,7 @@ def write_geopackage(path: Path, layers: dict[str, pd.DataFrame]) -> None:
     for name, frame in layers.items():
         kind: str | None = None
         if isinstance(frame, gpd.GeoDataFrame):
-            kind = "Point" if name == "addresses" else "Polygon"
+            kind = _KINDS.get(name, "Polygon")
         with disk_faults(path, DataSourceError, DataLayerError):
             pyogrio.write_dataframe(
                 frame, path, layer=name, driver="GPKG", append=path.exists(), geometry_type=kind

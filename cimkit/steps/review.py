@@ -1,0 +1,232 @@
+"""Let people overrule the links that rules have made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cimkit.tables import Addresses, Issue, Links
+from cimkit.tables._columns import TEXT, BoolArray, TextArray
+from cimkit.tables.reviews import Reviews
+
+RULE = "REVIEW"
+"""Rule of a link that a person has made."""
+
+CONFLICT = "REVIEW_CONFLICT"
+
+_Pair = tuple[str, str]
+
+
+def apply_reviews(
+    links: Links,
+    reviews: Reviews,
+    addresses: Addresses,
+    building_id: TextArray,
+    code: TextArray,
+) -> tuple[Links, list[Issue]]:
+    """Apply what people have decided; no rule comes after this.
+
+    Parameters
+    ----------
+    links : Links
+        As `cimkit.link` made them.
+    reviews : Reviews
+        All decisions, of all builds before.
+    addresses : Addresses
+    building_id, code : text array, shape (n,)
+        Of the buildings. Decisions name them by code, for identifiers change.
+
+    Returns
+    -------
+    links : Links
+        Accepted links stay, also where no rule makes them any more: those that the rules make
+        instead give way. Rejected ones go, edited ones lead to the building that was named.
+        `review_state` says which; links that people made have the rule ``REVIEW`` and
+        confidence 1. A reviewed link goes before others as primary one.
+    issues : list of Issue
+        WARNING for an address: ``REVIEW_CONFLICT``, people contradict each other, and the link
+        stays as the rules made it; ``REVIEW_STALE``, the address or the building is not there
+        any more, and the decision waits.
+
+    Notes
+    -----
+    The order of the decisions does not matter, and applying them twice is the same as once.
+    """
+    name_of = _names(building_id, code)
+    known = set(addresses.address_id.tolist())
+    said: dict[_Pair, set[_Pair]] = {}
+    people: dict[str, set[str]] = {}
+    issues: list[Issue] = []
+    for row in reviews.rows():
+        address, of = row["address_id"], row["building_code"]
+        who = row["reviewer"] or "somebody"
+        people.setdefault(address, set()).add(who)
+        missing = [f"address {address}"] if address not in known else []
+        named = (of, row["new_building"])
+        missing += [f"building {text}" for text in named if text and text not in name_of]
+        if missing:
+            text = f"the decision of {who} waits: no {' and no '.join(missing)}"
+            issues.append(Issue("WARNING", "REVIEW_STALE", "addresses", address, text))
+            continue
+        verdict = row["decision"], name_of.get(row["new_building"], "")
+        said.setdefault((address, name_of.get(of, "")), set()).add(verdict)
+    disputed = _disputed(said)
+    for address in disputed:
+        text = f"{', '.join(sorted(people[address]))} contradict each other; as the rules say"
+        issues.append(Issue("WARNING", CONFLICT, "addresses", address, text))
+    settled = {pair: min(v) for pair, v in said.items() if pair[0] not in disputed}
+    return _apply(links, settled, disputed, addresses), sorted(set(issues))
+
+
+def _names(building_id: TextArray, code: TextArray) -> dict[str, str]:
+    """Identifier of each building by code and by itself; a code goes before."""
+    names = building_id.tolist()
+    by_code = dict(zip(code.tolist(), names, strict=True))
+    return {name: name for name in names} | {c: n for c, n in by_code.items() if c}
+
+
+def _disputed(said: Mapping[_Pair, set[_Pair]]) -> set[str]:
+    """Addresses about which people contradict each other.
+
+    Of one link two verdicts; or a building that one takes for right and another for wrong; or
+    none at all for one, and a building for another.
+    """
+    right: dict[str, set[str]] = {}
+    wrong: dict[str, set[str]] = {}
+    disputed = {address for (address, _), verdicts in said.items() if len(verdicts) > 1}
+    for (address, building), verdicts in said.items():
+        for decision, new in verdicts:
+            if decision != "rejected":
+                right.setdefault(address, set()).add(new if decision == "edited" else building)
+            if decision != "accepted" and building:
+                wrong.setdefault(address, set()).add(building)
+    for address, found in right.items():
+        if found & wrong.get(address, set()) or ("" in found and len(found) > 1):
+            disputed.add(address)
+    return disputed
+
+
+def _apply(
+    links: Links, settled: Mapping[_Pair, _Pair], disputed: set[str], addresses: Addresses
+) -> Links:
+    """The table of links after all decisions that stand."""
+    pairs = list(zip(links.address_id.tolist(), links.building_id.tolist(), strict=True))
+    state = dict(zip(pairs, links.review_state.tolist(), strict=True))
+    gone: set[_Pair] = set()
+    added: dict[_Pair, str] = {}
+    alone: set[str] = set()
+    for (address, building), (decision, new) in sorted(settled.items()):
+        if decision != "accepted":
+            gone.add((address, building))
+        elif building and (address, building) in state:
+            state[address, building] = "accepted"
+        elif building:
+            added[address, building] = "accepted"
+        else:
+            alone.add(address)
+        if decision == "edited":
+            added[address, new] = "edited"
+    # Where a person named a building that the rules do not, their other choices give way.
+    firm = {address for address, _ in added} | alone
+    kept = [
+        pair not in gone
+        and pair not in added
+        and (pair[0] not in firm or state[pair] == "accepted")
+        for pair in pairs
+    ]
+    rejected = {address for address, _ in gone} | alone
+    return _table(links, np.array(kept, np.bool_), state, added, rejected, disputed, addresses)
+
+
+def _table(
+    links: Links,
+    kept: BoolArray,
+    state: Mapping[_Pair, str],
+    added: Mapping[_Pair, str],
+    rejected: set[str],
+    disputed: set[str],
+    addresses: Addresses,
+) -> Links:
+    """Links kept and added, by address and building, with primary ones and reasons."""
+    frame = links.take(kept).to_pandas()
+    known = list(zip(frame["address_id"], frame["building_id"], strict=True))
+    frame["review_state"] = [state[pair] for pair in known]
+    frame["conflicts"] = [
+        _with_conflict(text) if address in disputed else text
+        for text, (address, _) in zip(frame["conflicts"], known, strict=True)
+    ]
+    rows = frame.to_dict("records") + _made(added, addresses)
+    place = {name: k for k, name in enumerate(addresses.address_id.tolist())}
+    rows.sort(key=lambda row: (place[row["address_id"]], row["building_id"]))
+    linked = {row["address_id"] for row in rows}
+    reason = dict(zip(links.unlinked_id.tolist(), links.unlinked_reason.tolist(), strict=True))
+    reason |= dict.fromkeys(rejected, "REJECTED")
+    left = [(a, r) for a, r in reason.items() if a not in linked]
+    left.sort(key=lambda row: place[row[0]])
+    names = [name for name in frame.columns if name not in ("role", "primary")]
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
+    return Links(
+        **columns,
+        primary=_primary(rows, place),
+        unlinked_id=np.array([a for a, _ in left], TEXT),
+        unlinked_reason=np.array([r for _, r in left], TEXT),
+    )
+
+
+def _with_conflict(text: str) -> str:
+    """Conflicts of a link, and that people contradict each other."""
+    return ";".join(sorted({CONFLICT, *filter(None, text.split(";"))}))
+
+
+def _made(added: Mapping[_Pair, str], addresses: Addresses) -> list[dict[str, Any]]:
+    """Rows of links that people have made."""
+    columns = addresses.address_id.tolist(), addresses.source_row.tolist()
+    source = dict(zip(*columns, strict=True))
+    return [
+        {
+            **_EVIDENCE,
+            "address_id": address,
+            "building_id": building,
+            "review_state": decision,
+            "source_row": source[address],
+        }
+        for (address, building), decision in added.items()
+    ]
+
+
+def _primary(rows: list[dict[str, Any]], place: Mapping[str, int]) -> BoolArray:
+    """One link of each building: reviewed, then surest, nearest, first of the addresses."""
+
+    def rank(k: int) -> tuple[Any, ...]:
+        row = rows[k]
+        far = row["distance_m"] if row["distance_m"] == row["distance_m"] else np.inf
+        reviewed = row["review_state"] in ("accepted", "edited")
+        return not reviewed, -row["confidence"], far, place[row["address_id"]]
+
+    best: dict[str, int] = {}
+    for k, row in enumerate(rows):
+        first = best.setdefault(row["building_id"], k)
+        best[row["building_id"]] = min(first, k, key=rank)
+    primary = np.zeros(len(rows), np.bool_)
+    primary[list(best.values())] = True
+    return primary
+
+
+_EVIDENCE: dict[str, Any] = {
+    "rule": RULE,
+    "confidence": 1.0,
+    "distance_m": np.nan,
+    "inside": False,
+    "n_candidates": 1,
+    "factors": '{"base": 1.0, "point": 1.0, "text": 1.0}',
+    "runner_up_id": "",
+    "runner_up_confidence": np.nan,
+    "text_similarity": np.nan,
+    "matched_elements": "",
+    "conflicts": "",
+    "crs_in": "",
+    "transform": "",
+}
+"""Evidence of a link that a person has made."""
