@@ -95,7 +95,7 @@ def read_inputs(job: Job) -> Inputs:
     balance = _footprint_balance(len(raw), footprints, issues)
     division, names, found = _divide(job, footprints)
     reviews, notes = _read_reviews(job)
-    issues += found + notes
+    issues += found + notes + _datum_issues(job)
     return Inputs(footprints, addresses, headers, issues, [balance], division, names, reviews)
 
 
@@ -126,6 +126,17 @@ def input_files(
         for cloud, sha256, counts in clouds
     ]
     return files + sorted(scans, key=lambda file: (file.name, file.sha256))
+
+
+def _datum_issues(job: Job) -> list[Issue]:
+    """Tiles need heights above the ellipsoid; without a word on the geoid they are wrong."""
+    if job.ellipsoidal or job.undulation is not None:
+        return []
+    message = (
+        "tiles need heights above the ellipsoid: give --undulation M, or --ellipsoidal if they "
+        "are; the tiles were placed as if the undulation were 0"
+    )
+    return [Issue("ERROR", "VERTICAL_DATUM_UNRESOLVED", "city", "", message)]
 
 
 def _read_reviews(job: Job) -> tuple[Reviews, list[Issue]]:

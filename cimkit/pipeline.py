@@ -29,7 +29,12 @@ from cimkit.products import (
 )
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
-from cimkit.register.geopackage import activate, read_register, reserve
+from cimkit.register.geopackage import (
+    activate,
+    read_register,
+    read_register_reviews,
+    reserve,
+)
 from cimkit.steps.divide import county_and_township
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
@@ -42,7 +47,7 @@ from cimkit.steps.ground_filter import (
 )
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.heights import HeightRules
-from cimkit.steps.review import apply_reviews
+from cimkit.steps.review import apply_reviews, join_reviews, settled_reviews
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
@@ -143,6 +148,10 @@ def build(
             township=township,
             class_code=job.class_code,
         )
+        names = inputs.footprints.building_id
+        decided = read_register_reviews(register), inputs.reviews
+        reviews = join_reviews(*decided, names, encoding.codes)
+        inputs = inputs._replace(reviews=reviews)
         origin = Origin("build", data_set(job.footprints), job.as_of)
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
@@ -155,6 +164,7 @@ def build(
         activate(
             *(register, encoding.codes, inputs.footprints, encoding.retired),
             lineage=encoding.lineage,
+            reviews=settled_reviews(reviews),
             origin=origin,
         )
     return City(staging.out)
@@ -187,7 +197,7 @@ def _make_city(
     workers.close()
     clock.lap("tile")
     issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
-    issues = sort_issues([*issues, *link_issues, *_datum_issues(job)])
+    issues = sort_issues([*issues, *link_issues])
     return Product(
         job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     )
@@ -432,17 +442,6 @@ def _placement(job: Job, inputs: Inputs) -> Placement:
     xmin, ymin, xmax, ymax = inputs.bounds
     origin = round((xmin + xmax) / 2, -3), round((ymin + ymax) / 2, -3), 0.0
     return Placement(job.crs, job.undulation or 0.0, origin)
-
-
-def _datum_issues(job: Job) -> list[Issue]:
-    """Tiles need heights above the ellipsoid; without a word on the geoid they are wrong."""
-    if job.ellipsoidal or job.undulation is not None:
-        return []
-    message = (
-        "tiles need heights above the ellipsoid: give --undulation M, or --ellipsoidal if they "
-        "are; the tiles were placed as if the undulation were 0"
-    )
-    return [Issue("ERROR", "VERTICAL_DATUM_UNRESOLVED", "city", "", message)]
 
 
 def _dem_issues(dem: Terrain, terrain: Terrain | None) -> list[Issue]:

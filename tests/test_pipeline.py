@@ -652,4 +652,7 @@ def test_what_a_person_says_outlives_the_next_build(tmp_path):
     )
     assert table.loc["c", "address"] == "向阳路1号"
     assert findings(second) == []
+    keys["reviews"] = []  # the register remembers
+    third = build(tmp_path / "three", keys)
+    assert third.links.to_pandas().equals(second.links.to_pandas())
     assert str(tmp_path) not in (tmp_path / "two" / "manifest.json").read_text(encoding="utf-8")

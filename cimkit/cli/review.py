@@ -21,7 +21,7 @@ def review(
 
     Fill in decision (accept, reject, edit), for edit also new_building (its code or
     identifier), and your name as reviewer. Then build again with the sheet as job key
-    reviews: no rule overrules what it says. Keep the sheets: each build needs all of them.
+    reviews: no rule overrules what it says, now or in a later build.
 
     Example: cimkit review city doubtful.xlsx --below 0.85
     """

@@ -1,6 +1,7 @@
 """The register of codes as a GeoPackage that QGIS opens: layer ``codes``, beside the city.
 
-Tables ``history`` and ``lineage`` say what happened to each code, and what it came from.
+Tables ``history``, ``lineage`` and ``reviews`` say what happened to each code, what it came
+from, and what people have decided about links.
 
 A build reserves its new codes here, writes the city, then activates its codes here. A crash
 between leaves reserved codes, which are never given out again; at no moment does a city hold a
@@ -27,8 +28,10 @@ from cimkit.register.history import (
     Row,
     check_format,
     note_lineage,
+    note_reviews,
     note_states,
     read_changes,
+    read_decisions,
     read_lineage,
     upgrade,
 )
@@ -36,6 +39,7 @@ from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
 from cimkit.tables.changes import Change, Origin
 from cimkit.tables.coderecords import ACTIVE, RETIRED, CodeRecords, Lineage
+from cimkit.tables.reviews import Reviews
 
 LOCK_WAIT_S = 10.0
 """Seconds to wait for another build, which holds the file only while it writes its codes."""
@@ -204,6 +208,7 @@ def activate(
     retired: TextArray,
     *,
     lineage: Lineage | None = None,
+    reviews: Reviews | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> None:
     """Record which buildings stand, after the city has been written.
@@ -220,6 +225,8 @@ def activate(
         Active codes whose building has vanished.
     lineage : Lineage, optional
         What buildings of the city came from.
+    reviews : Reviews, optional
+        What people have decided about links; kept for all later builds.
     origin : Origin
         For the history.
 
@@ -265,6 +272,7 @@ def activate(
         )
         note_states(connection, before, _rows_of(connection, touched), origin)
         note_lineage(connection, lineage or Lineage.empty(), origin)
+        note_reviews(connection, reviews or Reviews.empty(), origin)
         _widen(connection, records)
 
 
@@ -306,6 +314,22 @@ def read_descent(path: str | Path) -> Lineage:
     file = _existing(path)
     with _transaction(file, "BEGIN") as connection:
         return read_lineage(connection, file) if _srs(connection, file) else Lineage.empty()
+
+
+def read_register_reviews(path: str | Path) -> Reviews:
+    """What people have decided about links; nothing in a register that is not there yet.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, or no register.
+    """
+    file = _checked(path)
+    if not file.exists():
+        return Reviews.empty()
+    with _transaction(file, "BEGIN") as connection:
+        there = _srs(connection, file)
+        return read_decisions(connection, file) if there else Reviews.empty()
 
 
 def _existing(path: str | Path) -> Path:

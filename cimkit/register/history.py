@@ -1,4 +1,8 @@
-"""History and lineage of codes, as tables of a register: rows are added, never changed."""
+"""Tables of a register beside the codes: history, lineage, decisions of people.
+
+Rows of the history are added, never changed. Of decisions the last one of each person about a
+link holds; those before it stand in the history.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from cimkit.errors import StoreError
 from cimkit.tables._columns import texts
 from cimkit.tables.changes import Change, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
+from cimkit.tables.reviews import Reviews
 
 FORMAT = 2
 """Of the register: 1 had codes alone."""
@@ -24,6 +29,16 @@ _TABLES = {
         supersedes TEXT NOT NULL,
         kind TEXT NOT NULL CHECK (kind IN ('split', 'merged', 'replaced')),
         UNIQUE (code, supersedes))""",
+    "reviews": """CREATE TABLE reviews (
+        fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+        address_id TEXT NOT NULL,
+        building_code TEXT NOT NULL,
+        decision TEXT NOT NULL,
+        new_building TEXT NOT NULL,
+        reviewer TEXT NOT NULL,
+        note TEXT NOT NULL,
+        data_set TEXT NOT NULL,
+        UNIQUE (address_id, building_code, reviewer))""",
     "history": """CREATE TABLE history (
         fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
         code TEXT NOT NULL,
@@ -42,6 +57,12 @@ _NAMES = {
     (RESERVED, RETIRED): "retired",
 }
 """Changes of state by what they are called."""
+
+_DECIDED = ("decision", "new_building", "note", "data_set")
+_REVIEWS = (
+    "SELECT address_id, building_code, reviewer, decision, new_building, note, data_set "
+    "FROM reviews ORDER BY address_id, building_code, reviewer"
+)
 
 Row = tuple[str, str, bytes]
 """State, identifier and outline of a code."""
@@ -102,6 +123,43 @@ def note_lineage(connection: sqlite3.Connection, lineage: Lineage, origin: Origi
         if added.rowcount:
             rows.append((code, kind, "{}", _json({"supersedes": supersedes})))
     _add(connection, rows, origin)
+
+
+def note_reviews(connection: sqlite3.Connection, reviews: Reviews, origin: Origin) -> None:
+    """Put down decisions of people; one of the same person about the same link is replaced."""
+    known = {row[:3]: row[3:] for row in connection.execute(_REVIEWS).fetchall()}
+    rows = []
+    for row in reviews.rows():
+        key = row["address_id"], row["building_code"], row["reviewer"]
+        new = row["decision"], row["new_building"], row["note"], row["data_set"]
+        old = known.get(key)
+        if old == new:
+            continue
+        connection.execute(
+            "INSERT INTO reviews (address_id, building_code, reviewer, decision, "
+            "new_building, note, data_set) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (address_id, building_code, reviewer) DO UPDATE SET "
+            "decision = excluded.decision, new_building = excluded.new_building, "
+            "note = excluded.note, data_set = excluded.data_set",
+            (*key, *new),
+        )
+        named = {"address_id": key[0], "reviewer": key[2]}
+        before = {} if old is None else dict(zip(_DECIDED, old, strict=True))
+        after = named | dict(zip(_DECIDED, new, strict=True))
+        rows.append((key[1], "reviewed", _json(before), _json(after)))
+    _add(connection, rows, origin)
+
+
+def read_decisions(connection: sqlite3.Connection, file: Path) -> Reviews:
+    """All decisions of people, by address, building and reviewer."""
+    if check_format(connection, file) < FORMAT:
+        return Reviews.empty()
+    rows = connection.execute(_REVIEWS).fetchall()
+    if not rows:
+        return Reviews.empty()
+    address, code, reviewer, decision, new, note, data_set = zip(*rows, strict=True)
+    columns = (address, code, decision, new, reviewer, note, data_set)
+    return Reviews(*(texts("reviews", list(column)) for column in columns))
 
 
 def read_changes(connection: sqlite3.Connection, file: Path) -> list[Change]:

@@ -80,6 +80,51 @@ def apply_reviews(
     return _apply(links, settled, disputed, addresses), sorted(set(issues))
 
 
+def join_reviews(
+    before: Reviews, now: Reviews, building_id: TextArray, code: TextArray
+) -> Reviews:
+    """Decisions of all builds: of the same person about the same link those of now hold.
+
+    New buildings are named by their codes afterwards, as far as they are known: identifiers
+    change. Rows by address, building, reviewer and decision.
+
+    Examples
+    --------
+    >>> row = [["1"], ["c1"], ["accepted"], [""], ["李"], [""], ["a.csv"]]
+    >>> other = [["1"], ["c1"], ["rejected"], [""], ["李"], [""], ["b.csv"]]
+    >>> nothing = np.array([], TEXT)
+    >>> join_reviews(Reviews(*row), Reviews(*other), nothing, nothing).decision.tolist()
+    ['rejected']
+    """
+    code_of = dict(zip(building_id.tolist(), code.tolist(), strict=True))
+    code_of |= {text: text for text in code.tolist()}
+
+    def key(row: dict[str, Any]) -> tuple[str, ...]:
+        return row["address_id"], row["building_code"], row["reviewer"]
+
+    present = now.rows()
+    said = {key(row) for row in present}
+    rows = [row for row in before.rows() if key(row) not in said] + present
+    for row in rows:
+        row["new_building"] = code_of.get(row["new_building"], row["new_building"])
+    rows.sort(key=lambda row: (*key(row), *row.values()))
+    if not rows:
+        return Reviews.empty()
+    return Reviews(*(np.array([row[name] for row in rows], TEXT) for name in rows[0]))
+
+
+def settled_reviews(reviews: Reviews) -> Reviews:
+    """Those in which nobody contradicts himself about one link: only they can be kept."""
+    verdicts: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    for row in reviews.rows():
+        key = row["address_id"], row["building_code"], row["reviewer"]
+        verdicts.setdefault(key, set()).add((row["decision"], row["new_building"]))
+    columns = (reviews.address_id, reviews.building_code, reviews.reviewer)
+    keys = zip(*(column.tolist() for column in columns), strict=True)
+    kept = np.array([len(verdicts[key]) == 1 for key in keys], np.bool_)
+    return Reviews(*(getattr(reviews, name)[kept] for name in Reviews.__dataclass_fields__))
+
+
 def _names(building_id: TextArray, code: TextArray) -> dict[str, str]:
     """Identifier of each building by code and by itself; a code goes before."""
     names = building_id.tolist()

@@ -33,7 +33,7 @@ class Change(NamedTuple):
     code : str
     change : str
         ``reserved``, ``activated``, ``revived``, ``redrawn``, ``renamed``, ``retired``,
-        ``split``, ``merged``, ``replaced``.
+        ``split``, ``merged``, ``replaced``, ``reviewed``.
     before, after : str
         What changed, as JSON objects; outlines as hexadecimal WKB in the CRS of the register.
     cause, data_set, as_of : str

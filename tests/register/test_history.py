@@ -20,6 +20,7 @@ from cimkit.register.geopackage import (
     read_descent,
     read_history,
     read_register,
+    read_register_reviews,
     register_crs,
     reserve,
 )
@@ -27,6 +28,7 @@ from cimkit.steps.encode import encode
 from cimkit.tables import Footprints
 from cimkit.tables.changes import Origin
 from cimkit.tables.coderecords import CodeRecords
+from cimkit.tables.reviews import Reviews
 
 CRS = "EPSG:4546+5737"
 X, Y = 500_000, 3_300_000
@@ -54,7 +56,7 @@ def replayed(path: Path) -> dict[str, dict[str, Any]]:
     state: dict[str, dict[str, Any]] = {}
     for change in read_history(path):
         before, after = json.loads(change.before), json.loads(change.after)
-        if "supersedes" in after:
+        if change.change == "reviewed" or "supersedes" in after:
             continue
         own = state.setdefault(change.code, {})
         assert {name: own[name] for name in before} == before
@@ -121,7 +123,7 @@ def test_a_register_from_before_history_is_carried_on(tmp_path):
     path = tmp_path / "r.gpkg"
     codes = build(path, row_of_houses([(0, 1), (2, 3), (5, 6)])).codes.tolist()
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("history", "lineage", "register_format"):
+        for table in ("history", "reviews", "lineage", "register_format"):
             connection.execute(f"DROP TABLE {table}")
             connection.execute("DELETE FROM gpkg_contents WHERE table_name = ?", (table,))
         connection.commit()
@@ -155,6 +157,33 @@ def test_a_register_that_is_not_there_is_not_made(tmp_path, read):
     with pytest.raises(StoreError, match="does not exist"):
         read(tmp_path / "r.gpkg")
     assert not (tmp_path / "r.gpkg").exists()
+
+
+def decided(*rows: tuple[str, ...]) -> Reviews:
+    """Rows of address, code, decision, new building, reviewer."""
+    return Reviews(*map(list, zip(*((*row, "", "s.csv") for row in rows), strict=True)))
+
+
+def test_the_last_decision_of_each_person_is_kept_and_those_before_in_the_history(tmp_path):
+    path, city = tmp_path / "r.gpkg", row_of_houses([(0, 1)])
+    made = build(path, city)
+    code = str(made.codes[0])
+    assert len(read_register_reviews(path)) == 0
+    first = decided(("1", code, "accepted", "", "李"), ("1", code, "rejected", "", "王"))
+    activate(path, made.codes, city, made.retired, reviews=first)
+    activate(path, made.codes, city, made.retired, reviews=first)
+    second = decided(("1", code, "edited", "x", "李"))
+    activate(path, made.codes, city, made.retired, reviews=second)
+    kept = read_register_reviews(path)
+    assert list(zip(kept.reviewer.tolist(), kept.decision.tolist(), strict=True)) == [
+        ("李", "edited"),
+        ("王", "rejected"),
+    ]
+    told = [c for c in read_history(path) if c.change == "reviewed"]
+    assert len(told) == 3
+    assert json.loads(told[2].before)["decision"] == "accepted"
+    assert json.loads(told[2].after)["new_building"] == "x"
+    assert read_register_reviews(tmp_path / "absent.gpkg").rows() == []
 
 
 @st.composite
