@@ -65,6 +65,7 @@ def review_sheet(
     rows = np.flatnonzero(doubtful & ~reviewed)
     rows = rows[np.argsort(links.confidence[rows], kind="stable")]
     chosen = links.take(rows).to_pandas()
+    chosen["distance_m"] = chosen["distance_m"].round(2)
     open_ones = links.unlinked_to_pandas()
     frame = pd.concat(
         [
@@ -93,7 +94,10 @@ def _why(row: dict[str, Any]) -> str:
         parts.append("reviewers contradict each other")
     if row["runner_up_id"]:
         parts.append(f"building {row['runner_up_id']} came second")
-    return "; ".join(parts) or f"rule {row['rule']} is right in {row['confidence']:.0%}"
+    return (
+        "; ".join(parts)
+        or f"links like it by rule {row['rule']} are right in {row['confidence']:.0%}"
+    )
 
 
 def _placed(
