@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from cimkit.tables import Addresses, Issue, Links
-from cimkit.tables._columns import TEXT, BoolArray, TextArray
+from cimkit.tables._columns import TEXT, BoolArray, IntArray, TextArray
 from cimkit.tables.reviews import Reviews
 
 RULE = "REVIEW"
@@ -54,6 +55,8 @@ def apply_reviews(
     -----
     The order of the decisions does not matter, and applying them twice is the same as once.
     """
+    if not len(reviews):
+        return links, []
     name_of = _names(building_id, code)
     known = set(addresses.address_id.tolist())
     said: dict[_Pair, set[_Pair]] = {}
@@ -157,66 +160,64 @@ def _apply(
     links: Links, settled: Mapping[_Pair, _Pair], disputed: set[str], addresses: Addresses
 ) -> Links:
     """The table of links after all decisions that stand."""
-    pairs = list(zip(links.address_id.tolist(), links.building_id.tolist(), strict=True))
-    state = dict(zip(pairs, links.review_state.tolist(), strict=True))
-    gone: set[_Pair] = set()
-    added: dict[_Pair, str] = {}
-    alone: set[str] = set()
-    for (address, building), (decision, new) in sorted(settled.items()):
+    named = {address for address, _ in settled}
+    rows = [k for k, name in enumerate(links.address_id.tolist()) if name in named | disputed]
+    columns = links.address_id[rows].tolist(), links.building_id[rows].tolist()
+    row_of = dict(zip(zip(*columns, strict=True), rows, strict=True))
+    state = links.review_state.copy()
+    gone, added, alone = set[_Pair](), dict[_Pair, str](), set[str]()
+    for pair, (decision, new) in sorted(settled.items()):
         if decision != "accepted":
-            gone.add((address, building))
-        elif building and (address, building) in state:
-            state[address, building] = "accepted"
-        elif building:
-            added[address, building] = "accepted"
+            gone.add(pair)
+        elif pair in row_of:
+            state[row_of[pair]] = "accepted"
+        elif pair[1]:
+            added[pair] = "accepted"
         else:
-            alone.add(address)
+            alone.add(pair[0])
         if decision == "edited":
-            added[address, new] = "edited"
+            added[pair[0], new] = "edited"
     # Where a person named a building that the rules do not, their other choices give way.
     firm = {address for address, _ in added} | alone
-    kept = [
-        pair not in gone
-        and pair not in added
-        and (pair[0] not in firm or state[pair] == "accepted")
-        for pair in pairs
-    ]
+    kept = np.ones(len(links), np.bool_)
+    conflicts = links.conflicts.copy()
+    for pair, k in row_of.items():
+        gives_way = pair[0] in firm and state[k] != "accepted"
+        kept[k] = not (pair in gone or pair in added or gives_way)
+        if pair[0] in disputed:
+            conflicts[k] = _with_conflict(str(conflicts[k]))
+    links = replace(links, review_state=state, conflicts=conflicts).take(kept)
     rejected = {address for address, _ in gone} | alone
-    return _table(links, np.array(kept, np.bool_), state, added, rejected, disputed, addresses)
+    return _table(links, _made(added, addresses), rejected, addresses)
 
 
 def _table(
-    links: Links,
-    kept: BoolArray,
-    state: Mapping[_Pair, str],
-    added: Mapping[_Pair, str],
-    rejected: set[str],
-    disputed: set[str],
-    addresses: Addresses,
+    links: Links, made: list[dict[str, Any]], rejected: set[str], addresses: Addresses
 ) -> Links:
-    """Links kept and added, by address and building, with primary ones and reasons."""
-    frame = links.take(kept).to_pandas()
-    known = list(zip(frame["address_id"], frame["building_id"], strict=True))
-    frame["review_state"] = [state[pair] for pair in known]
-    frame["conflicts"] = [
-        _with_conflict(text) if address in disputed else text
-        for text, (address, _) in zip(frame["conflicts"], known, strict=True)
-    ]
-    rows = frame.to_dict("records") + _made(added, addresses)
+    """Links kept and made, by address and building, with primary ones and reasons."""
+    pairs = [f.name for f in fields(links) if not f.name.startswith("unlinked")]
+    columns = {
+        name: np.concatenate(
+            [column, np.array([row[name] for row in made], dtype=column.dtype)]
+        )
+        for name, column in ((name, getattr(links, name)) for name in pairs)
+    }
     place = {name: k for k, name in enumerate(addresses.address_id.tolist())}
-    rows.sort(key=lambda row: (place[row["address_id"]], row["building_id"]))
-    linked = {row["address_id"] for row in rows}
+    at = np.array([place[name] for name in columns["address_id"].tolist()], np.int64)
+    names = columns["building_id"].tolist()
+    rank_of = {name: k for k, name in enumerate(sorted(set(names)))}
+    rank = np.array([rank_of[name] for name in names], np.int64)
+    order = np.lexsort((rank, at))
+    columns = {name: column[order] for name, column in columns.items()}
+    columns["primary"] = _primary(columns, at[order], rank[order])
+    linked = set(columns["address_id"].tolist())
     reason = dict(zip(links.unlinked_id.tolist(), links.unlinked_reason.tolist(), strict=True))
     reason |= dict.fromkeys(rejected, "REJECTED")
-    left = [(a, r) for a, r in reason.items() if a not in linked]
-    left.sort(key=lambda row: place[row[0]])
-    names = [name for name in frame.columns if name not in ("role", "primary")]
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
+    left = sorted((place[a], a, r) for a, r in reason.items() if a not in linked)
     return Links(
         **columns,
-        primary=_primary(rows, place),
-        unlinked_id=np.array([a for a, _ in left], TEXT),
-        unlinked_reason=np.array([r for _, r in left], TEXT),
+        unlinked_id=np.array([a for _, a, _ in left], TEXT),
+        unlinked_reason=np.array([r for *_, r in left], TEXT),
     )
 
 
@@ -241,21 +242,15 @@ def _made(added: Mapping[_Pair, str], addresses: Addresses) -> list[dict[str, An
     ]
 
 
-def _primary(rows: list[dict[str, Any]], place: Mapping[str, int]) -> BoolArray:
+def _primary(columns: Mapping[str, Any], place: IntArray, rank: IntArray) -> BoolArray:
     """One link of each building: reviewed, then surest, nearest, first of the addresses."""
-
-    def rank(k: int) -> tuple[Any, ...]:
-        row = rows[k]
-        far = row["distance_m"] if row["distance_m"] == row["distance_m"] else np.inf
-        reviewed = row["review_state"] in ("accepted", "edited")
-        return not reviewed, -row["confidence"], far, place[row["address_id"]]
-
-    best: dict[str, int] = {}
-    for k, row in enumerate(rows):
-        first = best.setdefault(row["building_id"], k)
-        best[row["building_id"]] = min(first, k, key=rank)
-    primary = np.zeros(len(rows), np.bool_)
-    primary[list(best.values())] = True
+    reviewed = [state in ("accepted", "edited") for state in columns["review_state"].tolist()]
+    far = np.nan_to_num(columns["distance_m"], nan=np.inf)
+    others = ~np.array(reviewed, np.bool_)
+    best = np.lexsort((place, far, -columns["confidence"], others, rank))
+    first = np.append(True, np.diff(rank[best]) != 0)[: len(best)]
+    primary = np.zeros(len(rank), np.bool_)
+    primary[best[first]] = True
     return primary
 
 
@@ -264,6 +259,7 @@ _EVIDENCE: dict[str, Any] = {
     "confidence": 1.0,
     "distance_m": np.nan,
     "inside": False,
+    "primary": False,
     "n_candidates": 1,
     "factors": '{"base": 1.0, "point": 1.0, "text": 1.0}',
     "runner_up_id": "",
