@@ -29,7 +29,7 @@ from cimkit.products import (
 )
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
-from cimkit.register.geopackage import (
+from cimkit.register import (
     activate,
     read_register,
     read_register_reviews,

@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.postgres import postgres as postgres
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("CIMKIT_DATA", ROOT.parent / "shared" / "data"))
 

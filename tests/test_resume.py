@@ -15,7 +15,7 @@ import pytest
 from cimkit import pipeline
 from cimkit.errors import FormatError, StoreError
 from cimkit.read.city import City
-from cimkit.register import geopackage
+from cimkit.register import store
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
 from tests.test_pipeline import EAST, build, small_inputs, tree_of
@@ -126,7 +126,7 @@ def test_codes_that_were_noted_but_never_reserved_may_be_those_of_another_city(
 def test_codes_that_another_city_reserved_first_stay_its_own(tmp_path, monkeypatch):
     """Also while that city stands, but its codes are not active yet."""
     keys = {**small_inputs(tmp_path / "in"), "register": str(tmp_path / "register.gpkg")}
-    reserve = geopackage.reserve
+    reserve = store.reserve
 
     def lose_the_race(register, fresh, **options):
         patch.setattr(pipeline, "reserve", reserve)

@@ -39,7 +39,7 @@ def log(
 
     Example: cimkit register log city.register.gpkg --since 1200
     """
-    from cimkit.register.geopackage import read_history
+    from cimkit.register import read_history
 
     changes = [
         change
@@ -62,7 +62,7 @@ def diff(older: Register, newer: Register, as_json: Json = False) -> None:
 
     Example: cimkit register diff backup.register.gpkg city.register.gpkg
     """
-    from cimkit.register.geopackage import read_register, register_crs
+    from cimkit.register import read_register, register_crs
 
     crs = register_crs(newer) or register_crs(older)
     before, after = (_by_code(read_register(path, crs)) for path in (older, newer))
@@ -93,7 +93,7 @@ def export(
 
     Example: cimkit register export city.register.gpkg codes.csv
     """
-    from cimkit.register.geopackage import read_descent, read_register, register_crs
+    from cimkit.register import read_descent, read_register, register_crs
     from cimkit.write.codes import write_codes
 
     if out.suffix.lower() not in (".csv", ".gpkg"):

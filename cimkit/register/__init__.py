@@ -1,1 +1,25 @@
 """The permanent register of building codes, which outlives every build."""
+
+from cimkit.register.store import (
+    activate,
+    open_register,
+    read_descent,
+    read_history,
+    read_register,
+    read_register_reviews,
+    register_crs,
+    reserve,
+    save_reviews,
+)
+
+__all__ = [
+    "activate",
+    "open_register",
+    "read_descent",
+    "read_history",
+    "read_register",
+    "read_register_reviews",
+    "register_crs",
+    "reserve",
+    "save_reviews",
+]

@@ -7,12 +7,11 @@ link holds; those before it stand in the history.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from cimkit.errors import StoreError
+from cimkit.register.session import Row, Session
 from cimkit.tables._columns import texts
 from cimkit.tables.changes import Change, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
@@ -21,16 +20,14 @@ from cimkit.tables.reviews import Reviews
 FORMAT = 2
 """Of the register: 1 had codes alone."""
 
-_TABLES = {
-    "register_format": "CREATE TABLE register_format (version INTEGER NOT NULL)",
-    "lineage": """CREATE TABLE lineage (
-        fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+TABLES = {
+    "register_format": "version INTEGER NOT NULL",
+    "lineage": """fid,
         code TEXT NOT NULL,
         supersedes TEXT NOT NULL,
         kind TEXT NOT NULL CHECK (kind IN ('split', 'merged', 'replaced')),
-        UNIQUE (code, supersedes))""",
-    "reviews": """CREATE TABLE reviews (
-        fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+        UNIQUE (code, supersedes)""",
+    "reviews": """fid,
         address_id TEXT NOT NULL,
         building_code TEXT NOT NULL,
         decision TEXT NOT NULL,
@@ -38,17 +35,20 @@ _TABLES = {
         reviewer TEXT NOT NULL,
         note TEXT NOT NULL,
         data_set TEXT NOT NULL,
-        UNIQUE (address_id, building_code, reviewer))""",
-    "history": """CREATE TABLE history (
-        fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+        UNIQUE (address_id, building_code, reviewer)""",
+    "history": """fid,
         code TEXT NOT NULL,
         change TEXT NOT NULL,
         before TEXT NOT NULL,
         after TEXT NOT NULL,
         cause TEXT NOT NULL,
         data_set TEXT NOT NULL,
-        as_of TEXT)""",
+        as_of TEXT""",
 }
+"""Columns of the tables; where one is numbered, ``fid`` comes first."""
+
+MOVED = "register_moved"
+"""Table that only a register has whose codes live elsewhere now."""
 
 _NAMES = {
     (RESERVED, ACTIVE): "activated",
@@ -58,50 +58,50 @@ _NAMES = {
 }
 """Changes of state by what they are called."""
 
+_LINEAGE = ("code", "supersedes", "kind")
+_LINK = ("address_id", "building_code", "reviewer")
 _DECIDED = ("decision", "new_building", "note", "data_set")
 _REVIEWS = (
     "SELECT address_id, building_code, reviewer, decision, new_building, note, data_set "
-    "FROM reviews ORDER BY address_id, building_code, reviewer"
+    "FROM reviews"
 )
-
-Row = tuple[str, str, bytes]
-"""State, identifier and outline of a code."""
+_HISTORY = ("code", "change", "before", "after", "cause", "data_set", "as_of")
 
 
-def check_format(connection: sqlite3.Connection, file: Path) -> int:
+def check_format(session: Session) -> int:
     """Format of a register; `StoreError` for a newer one than this program knows."""
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'register_format'"
-    if not connection.execute(query).fetchone():
+    if not session.has("register_format"):
         return 1
-    (version,) = connection.execute("SELECT max(version) FROM register_format").fetchone()
+    ((version,),) = session.read("SELECT max(version) FROM register_format")
     if not isinstance(version, int) or version > FORMAT:
         raise StoreError(
-            f"{file}: is a register of format {version}, this cimkit knows {FORMAT}. Use the "
-            "newer cimkit that made it; nothing has been changed."
+            f"{session.name}: is a register of format {version}, this cimkit knows {FORMAT}. "
+            "Use the newer cimkit that made it; nothing has been changed."
         )
     return version
 
 
-def upgrade(connection: sqlite3.Connection, file: Path) -> None:
+def check_at_home(session: Session) -> None:
+    """`StoreError` for a register that was moved: two of them would give codes out twice."""
+    if session.has(MOVED):
+        ((place,),) = session.read(f"SELECT max(destination) FROM {MOVED}")  # noqa: S608
+        raise StoreError(
+            f"{session.name}: was moved to {place}, where the codes live now. Name that "
+            "(--register)."
+        )
+
+
+def upgrade(session: Session) -> None:
     """Add the tables that an older register lacks, within the transaction that is open."""
-    if check_format(connection, file) == FORMAT:
+    if check_format(session) == FORMAT:
         return
-    for name, statement in _TABLES.items():
-        connection.execute(statement)
-        if name != "register_format":
-            connection.execute(
-                "INSERT INTO gpkg_contents (table_name, data_type, identifier) "
-                "VALUES (?, 'attributes', ?)",
-                (name, name),
-            )
-    connection.execute("INSERT INTO register_format VALUES (?)", (FORMAT,))
+    for name, columns in TABLES.items():
+        session.create_table(name, columns)
+    session.insert("register_format", ("version",), [(FORMAT,)])
 
 
 def note_states(
-    connection: sqlite3.Connection,
-    before: dict[str, Row],
-    after: dict[str, Row],
-    origin: Origin,
+    session: Session, before: dict[str, Row], after: dict[str, Row], origin: Origin
 ) -> None:
     """Put down what has changed of some codes, one row each, in the order of the codes."""
     rows = []
@@ -109,52 +109,56 @@ def note_states(
         old, new = before.get(code), after[code]
         if old != new:
             rows.append((code, _name(old, new), *_difference(old, new)))
-    _add(connection, rows, origin)
+    _add(session, rows, origin)
 
 
-def note_lineage(connection: sqlite3.Connection, lineage: Lineage, origin: Origin) -> None:
+def note_lineage(session: Session, lineage: Lineage, origin: Origin) -> None:
     """Put down what buildings came from; what is known already is passed over."""
-    rows = []
-    for code, supersedes, kind in zip(*(column.tolist() for column in lineage), strict=True):
-        added = connection.execute(
-            "INSERT OR IGNORE INTO lineage (code, supersedes, kind) VALUES (?, ?, ?)",
-            (code, supersedes, kind),
-        )
-        if added.rowcount:
-            rows.append((code, kind, "{}", _json({"supersedes": supersedes})))
-    _add(connection, rows, origin)
+    if not len(lineage.code):
+        return
+    known = set(session.read("SELECT code, supersedes FROM lineage"))
+    rows = list(dict.fromkeys(zip(*(column.tolist() for column in lineage), strict=True)))
+    rows = [row for row in rows if row[:2] not in known]
+    session.insert("lineage", _LINEAGE, rows)
+    _add(
+        session,
+        [(code, kind, "{}", _json({"supersedes": older})) for code, older, kind in rows],
+        origin,
+    )
 
 
-def note_reviews(connection: sqlite3.Connection, reviews: Reviews, origin: Origin) -> None:
+def note_reviews(session: Session, reviews: Reviews, origin: Origin) -> None:
     """Put down decisions of people; one of the same person about the same link is replaced."""
-    known = {row[:3]: row[3:] for row in connection.execute(_REVIEWS).fetchall()}
-    rows = []
+    if not len(reviews):
+        return
+    known = {row[:3]: row[3:] for row in session.read(_REVIEWS)}
+    added, replaced, told = [], [], []
     for row in reviews.rows():
-        key = row["address_id"], row["building_code"], row["reviewer"]
-        new = row["decision"], row["new_building"], row["note"], row["data_set"]
+        key, new = tuple(row[name] for name in _LINK), tuple(row[name] for name in _DECIDED)
         old = known.get(key)
         if old == new:
             continue
-        connection.execute(
-            "INSERT INTO reviews (address_id, building_code, reviewer, decision, "
-            "new_building, note, data_set) VALUES (?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (address_id, building_code, reviewer) DO UPDATE SET "
-            "decision = excluded.decision, new_building = excluded.new_building, "
-            "note = excluded.note, data_set = excluded.data_set",
-            (*key, *new),
-        )
+        if old is None:
+            added.append((*key, *new))
+        else:
+            replaced.append((*new, *key))
+        known[key] = new
         named = {"address_id": key[0], "reviewer": key[2]}
         before = {} if old is None else dict(zip(_DECIDED, old, strict=True))
         after = named | dict(zip(_DECIDED, new, strict=True))
-        rows.append((key[1], "reviewed", _json(before), _json(after)))
-    _add(connection, rows, origin)
+        told.append((key[1], "reviewed", _json(before), _json(after)))
+    session.insert("reviews", (*_LINK, *_DECIDED), added)
+    session.change(
+        "UPDATE reviews SET decision = ?, new_building = ?, note = ?, data_set = ? "
+        "WHERE address_id = ? AND building_code = ? AND reviewer = ?",
+        replaced,
+    )
+    _add(session, told, origin)
 
 
-def read_decisions(connection: sqlite3.Connection, file: Path) -> Reviews:
+def read_decisions(session: Session) -> Reviews:
     """All decisions of people, by address, building and reviewer."""
-    if check_format(connection, file) < FORMAT:
-        return Reviews.empty()
-    rows = connection.execute(_REVIEWS).fetchall()
+    rows = [] if check_format(session) < FORMAT else sorted(session.read(_REVIEWS))
     if not rows:
         return Reviews.empty()
     address, code, reviewer, decision, new, note, data_set = zip(*rows, strict=True)
@@ -162,64 +166,52 @@ def read_decisions(connection: sqlite3.Connection, file: Path) -> Reviews:
     return Reviews(*(texts("reviews", list(column)) for column in columns))
 
 
-def read_changes(connection: sqlite3.Connection, file: Path) -> list[Change]:
+def read_changes(session: Session) -> list[Change]:
     """All changes, the oldest first; none in a register that keeps no history yet."""
-    if check_format(connection, file) < FORMAT:
+    if check_format(session) < FORMAT:
         return []
     query = (
         "SELECT fid, code, change, before, after, cause, data_set, coalesce(as_of, '') "
         "FROM history ORDER BY fid"
     )
-    return [Change(*row) for row in connection.execute(query)]
+    return [Change(*row) for row in session.read(query)]
 
 
-def read_lineage(connection: sqlite3.Connection, file: Path) -> Lineage:
+def read_lineage(session: Session) -> Lineage:
     """What buildings came from, by code."""
-    if check_format(connection, file) < FORMAT:
-        return Lineage.empty()
-    query = "SELECT code, supersedes, kind FROM lineage ORDER BY code, supersedes"
-    rows = connection.execute(query).fetchall()
+    known = check_format(session) == FORMAT
+    rows = sorted(session.read("SELECT code, supersedes, kind FROM lineage")) if known else []
     if not rows:
         return Lineage.empty()
     columns = zip(*rows, strict=True)
     return Lineage(*(texts("lineage", list(column)) for column in columns))
 
 
-def _add(
-    connection: sqlite3.Connection, rows: Iterable[tuple[str, ...]], origin: Origin
-) -> None:
+def _add(session: Session, rows: Iterable[tuple[str, ...]], origin: Origin) -> None:
     """Rows of history, all from one origin."""
-    connection.executemany(
-        "INSERT INTO history (code, change, before, after, cause, data_set, as_of) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((*row, origin.cause, origin.data_set, origin.as_of or None) for row in rows),
-    )
+    why = (origin.cause, origin.data_set, origin.as_of or None)
+    session.insert("history", _HISTORY, [(*row, *why) for row in rows])
 
 
 def _name(old: Row | None, new: Row) -> str:
     """What a change is called."""
     if old is None:
         return "reserved"
-    if old[0] != new[0]:
-        return _NAMES.get((old[0], new[0]), new[0])
-    return "redrawn" if old[2] != new[2] else "renamed"
+    if old.state != new.state:
+        return _NAMES.get((old.state, new.state), new.state)
+    return "redrawn" if old.outline != new.outline else "renamed"
 
 
 def _difference(old: Row | None, new: Row) -> tuple[str, str]:
     """What was and what is, of the columns that differ, as JSON."""
-    before, after = dict[str, Any](), dict[str, Any]()
-    for k, name in enumerate(("state", "building_id", "outline")):
-        was = None if old is None else old[k]
-        if was != new[k]:
-            after[name] = _plain(new[k])
-            if old is not None:
-                before[name] = _plain(was)
-    return _json(before), _json(after)
+    was = {} if old is None else _plain(old)
+    now = {name: value for name, value in _plain(new).items() if was.get(name) != value}
+    return _json({name: was[name] for name in now if name in was}), _json(now)
 
 
-def _plain(value: Any) -> Any:
-    """A geometry as hexadecimal text: the whole of it, as the register holds it."""
-    return value.hex() if isinstance(value, bytes) else value
+def _plain(row: Row) -> dict[str, Any]:
+    """A row by the names of its columns, the outline as hexadecimal text."""
+    return row._asdict() | {"outline": row.outline.hex()}
 
 
 def _json(values: dict[str, Any]) -> str:

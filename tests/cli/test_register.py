@@ -9,7 +9,7 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from tests.register.test_history import build, row_of_houses
+from tests.register.registers import build, row_of_houses
 
 
 @pytest.fixture

@@ -1,58 +1,25 @@
-"""The register outlives builds, crashes, other builds and changes of CRS."""
+"""The register as a file: bytes, disks, other programs."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyogrio
 import pytest
-import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import cimkit.register.geopackage as geopackage
-from cimkit.codes.uic21 import mint
-from cimkit.errors import CrsError, StoreError
-from cimkit.register.geopackage import activate, read_register, reserve
-from cimkit.steps.encode import Encoding, encode
+from cimkit.errors import StoreError
+from cimkit.register import activate, read_register, reserve
+from cimkit.steps.encode import encode
 from cimkit.tables import Footprints
 from cimkit.tables.coderecords import CodeRecords
-
-CRS = "EPSG:4546+5737"
-NO_CODES = np.array([], dtype=np.dtypes.StringDType())
-
-
-def city(places: list[int], crs: str = CRS) -> Footprints:
-    """Houses with a courtyard, 20 m apart."""
-    shapes = [
-        shapely.box(5e5 + x, 33e5, 5e5 + x + 12, 33e5 + 12).difference(
-            shapely.box(5e5 + x + 4, 33e5 + 4, 5e5 + x + 8, 33e5 + 8)
-        )
-        for x in (20 * place for place in places)
-    ]
-    return Footprints.from_polygons([f"号{place}" for place in places], shapes, crs=crs)
-
-
-def build(path: Path, footprints: Footprints, *, dies: bool = False) -> Encoding:
-    """One build: read, encode, reserve, (write the city), activate."""
-    result = encode(footprints, read_register(path, footprints.crs))
-    reserve(path, result.fresh)
-    if not dies:
-        activate(path, result.codes, footprints, result.retired)
-    return result
-
-
-def states(path: Path) -> dict[str, str]:
-    records = read_register(path, CRS)
-    return dict(zip(records.code.tolist(), records.state.tolist(), strict=True))
+from tests.register.registers import CRS, NO_CODES, build, city, states
 
 
 @pytest.fixture
@@ -71,18 +38,6 @@ def test_no_file_is_an_empty_register(tmp_path: Path):
     assert len(read_register(path, CRS)) == 0
     build(path, city([0]))
     assert list(states(path).values()) == ["active"]
-
-
-def test_what_was_written_comes_back(register: Path):
-    records = read_register(register, CRS)
-    assert records.crs == CRS
-    assert records.code.tolist() == sorted(records.code.tolist())
-    assert sorted(records.building_id.tolist()) == ["号0", "号1", "号2"]
-    by_id = dict(zip(records.building_id.tolist(), records.polygons, strict=True))
-    for building_id, shape in zip(
-        city([0, 1, 2]).building_id.tolist(), city([0, 1, 2]).polygons(), strict=True
-    ):
-        assert shapely.equals_exact(by_id[building_id], shape)
 
 
 def test_gis_programs_open_it(register: Path):
@@ -123,39 +78,6 @@ def test_equal_builds_leave_equal_bytes(tmp_path: Path):
     assert sorted(os.listdir(tmp_path / "a")) == ["city.register.gpkg"]
 
 
-def test_a_crash_leaves_codes_that_nobody_gets(register: Path):
-    before = states(register)
-    dead = build(register, city([0, 1, 2, 3]), dies=True)
-    lost = dead.fresh.code.tolist()
-    assert states(register) == before | dict.fromkeys(lost, "reserved")
-    alive = build(register, city([0, 1, 2, 3]))
-    assert not set(alive.fresh.code.tolist()) & set(lost)
-    assert alive.codes.tolist()[:3] == dead.codes.tolist()[:3]
-    assert states(register)[lost[0]] == "reserved"
-
-
-def test_codes_retire_and_come_back(register: Path):
-    first = dict(zip(range(3), build(register, city([0, 1, 2])).codes.tolist(), strict=True))
-    assert build(register, city([0, 2])).retired.tolist() == [first[1]]
-    assert states(register)[first[1]] == "retired"
-    assert build(register, city([2, 1])).codes.tolist() == [first[2], first[1]]
-    assert states(register)[first[1]] == "active"
-
-
-def test_activation_follows_the_outline(register: Path):
-    """Small edits may add up: each build compares with the last one."""
-    codes = build(register, city([0, 1, 2])).codes.tolist()
-    for step in range(1, 6):
-        moved = city([0, 1, 2])
-        moved = Footprints.from_polygons(
-            [f"{step}-{i}" for i in range(3)],
-            shapely.transform(moved.polygons(), lambda xy, s=step: np.add(xy, (0, 1.5 * s))),
-            crs=CRS,
-        )
-        assert build(register, moved).codes.tolist() == codes
-    assert set(read_register(register, CRS).building_id.tolist()) == {"5-0", "5-1", "5-2"}
-
-
 def test_another_crs_keeps_the_codes(register: Path):
     codes = build(register, city([0, 1, 2])).codes.tolist()
     frame = city([0, 1, 2, 7]).to_geopandas().to_crs("EPSG:4547")
@@ -166,64 +88,11 @@ def test_another_crs_keeps_the_codes(register: Path):
     assert not len(again.fresh)
 
 
-def test_a_crs_of_unknown_datum_is_refused(register: Path):
-    with pytest.raises(CrsError, match="same datum as the code register"):
-        read_register(register, "EPSG:2383")
-
-
-def test_the_second_of_two_builds_mints_nothing_twice(register: Path):
-    known = read_register(register, CRS)
-    one, two = encode(city([0, 1, 2, 3]), known), encode(city([0, 1, 2, 4]), known)
-    reserve(register, one.fresh)
-    before = states(register)
-    with pytest.raises(
-        StoreError, match=r"UNIQUE.*another build took the same codes.*Run again"
-    ):
-        reserve(register, two.fresh)
-    assert states(register) == before
-    assert not set(build(register, city([0, 1, 2, 4])).fresh.code.tolist()) & set(before)
-
-
-RIVAL = """
-import sys
-from tests.register.test_geopackage import CRS, city, encode, read_register, reserve
-from cimkit.errors import StoreError
-path, place = sys.argv[1], int(sys.argv[2])
-fresh = encode(city([place]), read_register(path, CRS)).fresh
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    reserve(path, fresh)
-    print(*fresh.code.tolist())
-except StoreError as error:
-    print("refused")
-"""
-
-
-def test_two_processes_at_once(register: Path):
-    rivals = [
-        subprocess.Popen(
-            [sys.executable, "-c", RIVAL, str(register), str(place)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-        for place in (10, 20)
-    ]
-    for rival in rivals:
-        assert rival.stdout is not None
-        assert rival.stdout.readline() == "ready\n"
-    answers = [rival.communicate("\n")[0].strip() for rival in rivals]
-    assert sorted(answers) == [mint("000000", "990100", "000", 4), "refused"]
-    assert len(states(register)) == 4
-
-
 DYING = """
 import os, sys
-from pathlib import Path
-from cimkit.register.geopackage import _transaction
-with _transaction(Path(sys.argv[1]), "BEGIN IMMEDIATE") as connection:
+from cimkit.register import open_register
+with open_register(sys.argv[1]).session(write=True) as session:
+    connection = session.connection
     connection.execute("PRAGMA cache_size = 2")
     connection.execute("UPDATE codes SET state = 'retired'")
     for i in range(2000):
@@ -250,16 +119,6 @@ def test_a_lock_that_stays_is_told(register: Path, monkeypatch: pytest.MonkeyPat
         for act in (lambda: reserve(register, fresh), lambda: read_register(register, CRS)):
             with pytest.raises(StoreError, match="another program is writing"):
                 act()
-
-
-def test_codes_that_the_register_does_not_know_are_refused(register: Path):
-    before = states(register)
-    foreign = np.array(
-        [mint("000000", "990100", "000", i) for i in (1, 77)], dtype=NO_CODES.dtype
-    )
-    with pytest.raises(StoreError, match="1 of 2 codes of the city are not in it"):
-        activate(register, foreign, city([1, 2]), NO_CODES)
-    assert states(register) == before
 
 
 def test_activation_without_a_register_is_refused(tmp_path: Path):
@@ -349,26 +208,3 @@ def test_outlines_edited_by_other_programs_are_read(register: Path):
             "|| substr(geom, 41) AS BLOB)"
         )
     assert len(build(register, city([0, 1, 2])).fresh) == 0
-
-
-@given(
-    st.lists(
-        st.tuples(st.lists(st.integers(0, 9), min_size=1, unique=True), st.booleans()),
-        min_size=1,
-        max_size=5,
-    )
-)
-@settings(max_examples=20, deadline=None)
-def test_histories(tmp_path_factory: pytest.TempPathFactory, history: list[Any]):
-    folder = tmp_path_factory.mktemp("history")
-    path, place_of, rows = folder / "city.register.gpkg", dict[Any, int](), dict[str, str]()
-    for places, dies in history:
-        codes = build(path, city(places), dies=dies).codes.tolist()
-        for place, code in zip(places, codes, strict=True):
-            assert place_of.setdefault(code, place) == place
-        now = states(path)
-        assert set(rows) <= set(now)
-        assert dies or {now[code] for code in codes} == {"active"}
-        assert not any(rows[code] == "reserved" != now[code] for code in rows)
-        rows = now
-    shutil.rmtree(folder)

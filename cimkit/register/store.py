@@ -1,0 +1,343 @@
+"""The register: what a build asks of it and puts into it, whatever keeps it.
+
+A build reserves its new codes here, writes the city, then activates its codes here. A crash
+between leaves reserved codes, which are never given out again; at no moment does a city hold a
+code that the register does not know. Rows are added and change their state, and are never
+deleted. Tables ``history``, ``lineage`` and ``reviews`` say what happened to each code, what it
+came from, and what people have decided about links.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from cimkit.codes.uic21 import validate
+from cimkit.errors import StoreError, TableError
+from cimkit.register.geopackage import GeoPackage
+from cimkit.register.history import (
+    check_at_home,
+    check_format,
+    note_lineage,
+    note_reviews,
+    note_states,
+    read_changes,
+    read_decisions,
+    read_lineage,
+    upgrade,
+)
+from cimkit.register.session import NO_REGISTER, Backend, Session
+from cimkit.tables import Footprints
+from cimkit.tables._columns import TEXT, TextArray, texts
+from cimkit.tables.changes import Change, Origin
+from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords, Lineage
+from cimkit.tables.registerurl import is_url
+from cimkit.tables.reviews import Reviews
+
+Place = str | Path
+"""Path of a GeoPackage, or ``postgresql://user@host/database?schema=name``."""
+
+
+def open_register(place: Place) -> Backend:
+    """What keeps the register at a place; nothing is read or made yet.
+
+    Raises
+    ------
+    ParameterError
+        If a database is meant, but its address is none.
+    StoreError
+        If the folder of a file does not exist, or the client of the database is missing.
+    """
+    if is_url(str(place)):
+        from cimkit.register.postgis import PostGis
+
+        return PostGis(str(place))
+    return GeoPackage(place)
+
+
+def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRecords:
+    """All codes ever given out, sorted, with their outlines in the CRS of the build.
+
+    Parameters
+    ----------
+    place : str or Path
+        A register; one that does not exist yet is empty.
+    crs : str
+        CRS to bring the outlines into; only its horizontal part counts.
+    also_moved : bool
+        Read one whose codes live elsewhere now, to look into it.
+
+    Returns
+    -------
+    CodeRecords
+
+    Raises
+    ------
+    StoreError
+        If it is damaged, locked, out of reach or something else than a register.
+    CrsError
+        If there is no exact way from the CRS of the register to `crs`.
+    """
+    backend = open_register(place)
+    if not backend.is_there():
+        return CodeRecords.empty(crs)
+    with backend.session(write=False) as session:
+        crs_there = session.crs()
+        if not crs_there:
+            return CodeRecords.empty(crs)
+        check_format(session)
+        if not also_moved:
+            check_at_home(session)
+        rows = session.read("SELECT code, building_id, state, geom FROM codes")
+        records = _records(session, sorted(rows, key=lambda row: str(row[0])), crs_there)
+    return records.to_crs(crs)
+
+
+def reserve(
+    place: Place,
+    fresh: CodeRecords,
+    *,
+    unused: TextArray | None = None,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
+) -> None:
+    """Add new codes, before the city that uses them is written; makes the register if needed.
+
+    Parameters
+    ----------
+    place : str or Path
+        The register.
+    fresh : CodeRecords
+        New codes as `cimkit.steps.encode` returns them. The CRS of the first build becomes that
+        of the register.
+    unused : text array, optional
+        Codes that this build reserved before it died, and which no city ever held: they may be
+        among the new ones again.
+    origin : Origin
+        For the history.
+
+    Raises
+    ------
+    StoreError
+        If one of the codes was given out meanwhile, or the register cannot be written. Nothing
+        has changed then.
+    """
+    mine = set() if unused is None else set(unused.tolist())
+    with open_register(place).session(write=True) as session:
+        crs = session.crs()
+        if not crs:
+            session.create(fresh.crs)
+        _check_open(session)
+        records = fresh.to_crs(crs) if crs else fresh
+        before = session.rows_of(records.code)
+        again = {c for c, row in before.items() if c in mine and row.state == RESERVED}
+        rows = list(
+            zip(
+                records.building_id.tolist(),
+                records.state.tolist(),
+                session.pack(records.polygons),
+                records.code.tolist(),
+                strict=True,
+            )
+        )
+        session.change(
+            "UPDATE codes SET building_id = ?, state = ?, geom = ? WHERE code = ?",
+            [row for row in rows if row[-1] in again],
+        )
+        session.insert(
+            "codes",
+            ("building_id", "state", "geom", "code"),
+            [row for row in rows if row[-1] not in again],
+        )
+        note_states(session, before, session.rows_of(records.code), origin)
+        session.widen(records.polygons)
+
+
+def activate(
+    place: Place,
+    codes: TextArray,
+    footprints: Footprints,
+    retired: TextArray,
+    *,
+    lineage: Lineage | None = None,
+    reviews: Reviews | None = None,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
+) -> None:
+    """Record which buildings stand, after the city has been written.
+
+    Parameters
+    ----------
+    place : str or Path
+        The register.
+    codes : text array, shape (n,)
+        Code of each footprint. They become active, with the identifier and outline of it.
+    footprints : Footprints, length n
+        The buildings of the city.
+    retired : text array
+        Active codes whose building has vanished.
+    lineage : Lineage, optional
+        What buildings of the city came from.
+    reviews : Reviews, optional
+        What people have decided about links; kept for all later builds.
+    origin : Origin
+        For the history.
+
+    Raises
+    ------
+    StoreError
+        If a code is not in the register, or it cannot be written. Nothing has changed then.
+    """
+    standing = CodeRecords(
+        codes,
+        footprints.building_id,
+        np.full(len(footprints), ACTIVE, dtype=TEXT),
+        footprints.polygons(),
+        footprints.crs,
+    )
+    with open_register(place).session(write=True) as session:
+        crs = session.crs()
+        if not crs:
+            raise StoreError(f"{session.name}: holds no codes to activate: {NO_REGISTER}")
+        _check_open(session)
+        records = standing.to_crs(crs)
+        touched = np.concatenate([records.code, retired])
+        before = session.rows_of(touched)
+        missing = [code for code in records.code.tolist() if code not in before]
+        if missing:
+            n = f"{len(missing):,} of {len(records):,} codes of the city are not in it"
+            raise StoreError(f"{session.name}: {n}: {NO_REGISTER}")
+        session.change(
+            "UPDATE codes SET state = 'active', building_id = ?, geom = ? WHERE code = ?",
+            zip(
+                records.building_id.tolist(),
+                session.pack(records.polygons),
+                records.code.tolist(),
+                strict=True,
+            ),
+        )
+        session.change(
+            "UPDATE codes SET state = ? WHERE code = ?",
+            [(RETIRED, code) for code in retired.tolist()],
+        )
+        note_states(session, before, session.rows_of(touched), origin)
+        note_lineage(session, lineage or Lineage.empty(), origin)
+        note_reviews(session, reviews or Reviews.empty(), origin)
+        session.widen(records.polygons)
+
+
+def register_crs(place: Place) -> str:
+    """CRS of the outlines in a register; "" for one without any code.
+
+    Raises
+    ------
+    StoreError
+        If there is no register.
+    """
+    with _existing(place).session(write=False) as session:
+        return session.crs()
+
+
+def read_history(place: Place) -> list[Change]:
+    """What happened to the codes of a register, the oldest change first.
+
+    Raises
+    ------
+    StoreError
+        If there is no register.
+    """
+    with _existing(place).session(write=False) as session:
+        return read_changes(session) if session.crs() else []
+
+
+def read_descent(place: Place) -> Lineage:
+    """What the buildings of a register came from, by code.
+
+    Raises
+    ------
+    StoreError
+        If there is no register.
+    """
+    with _existing(place).session(write=False) as session:
+        return read_lineage(session) if session.crs() else Lineage.empty()
+
+
+def read_register_reviews(place: Place) -> Reviews:
+    """What people have decided about links; nothing in a register that is not there yet.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged, or no register.
+    """
+    backend = open_register(place)
+    if not backend.is_there():
+        return Reviews.empty()
+    with backend.session(write=False) as session:
+        return read_decisions(session) if session.crs() else Reviews.empty()
+
+
+def save_reviews(
+    place: Place,
+    reviews: Reviews,
+    *,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
+) -> None:
+    """Keep what people have decided, also if the build that brings it never ends.
+
+    Parameters
+    ----------
+    place : str or Path
+        A register that exists.
+    reviews : Reviews
+        Of the same person about the same link they replace what was there; different people
+        stand beside each other.
+    origin : Origin
+        For the history.
+
+    Raises
+    ------
+    StoreError
+        If there is no register, or it cannot be written. Nothing has changed then.
+    """
+    if not len(reviews):
+        return
+    with _existing(place).session(write=True) as session:
+        if not session.crs():
+            raise StoreError(f"{session.name}: holds no codes: {NO_REGISTER}")
+        _check_open(session)
+        note_reviews(session, reviews, origin)
+
+
+def _existing(place: Place) -> Backend:
+    """A register that is there; reading makes none."""
+    backend = open_register(place)
+    if not backend.is_there():
+        raise StoreError(f"{backend.name}: does not exist. Check the path or address.")
+    return backend
+
+
+def _check_open(session: Session) -> None:
+    """Whether codes may be written here; brings an older register up to date."""
+    upgrade(session)
+    check_at_home(session)
+
+
+def _records(session: Session, rows: list[tuple[str, ...]], crs: str) -> CodeRecords:
+    """Rows of the table of codes, checked: another program may have changed them."""
+    if not rows:
+        return CodeRecords.empty(crs)
+    code, building_id, state, outlines = zip(*rows, strict=True)
+    faults = [f"code {text!r}: {fault}" for text in code for fault in validate(text)]
+    if faults:
+        raise StoreError(f"{session.name}: {faults[0]}: {NO_REGISTER}")
+    try:
+        return CodeRecords(
+            texts("code", code),
+            texts("building_id", building_id),
+            texts("state", state),
+            session.unpack(outlines),
+            crs,
+        )
+    except (shapely.GEOSException, TableError, TypeError) as error:
+        raise StoreError(f"{session.name}: {error}: {NO_REGISTER}") from error
