@@ -6,10 +6,11 @@ import datetime
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from cimkit.errors import ParameterError
+from cimkit.tables.registerurl import is_url, parse_address
 
 AUTO = "auto"
 
@@ -101,7 +102,8 @@ class Job:
     class_code : str
         Class segment of the building codes, 6 digits.
     register : str
-        File of the code register; "" puts it beside the city.
+        File of the code register, or a database: ``postgresql://user@host/db?schema=city``;
+        "" puts it beside the city.
     edge_distance : float
         An address outside all footprints is linked up to this distance, metres.
     tile_buildings : int
@@ -158,7 +160,7 @@ class Job:
     division: str = ""
     division_names: str = ""
     class_code: str = "990100"
-    register: str = ""
+    register: str = field(default="", repr=False)  # may hold a password
     edge_distance: float = 3.0
     tile_buildings: int = 256
     workers: int = 0
@@ -197,6 +199,8 @@ class Job:
             raise ParameterError(f"division: 6 or 9 digits, or a file, not {self.division!r}")
         if self.division_names and (self.division.isdigit() or not self.division):
             raise ParameterError("division_names: belongs to a file of divisions (division)")
+        if is_url(self.register):
+            parse_address(self.register)
         if self.as_of and not _is_date(self.as_of):
             raise ParameterError(f"as_of: a date such as 2026-06-30, not {self.as_of!r}")
         if not (self.class_code.isdigit() and len(self.class_code) == 6):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cimkit.blocks import Block, common, cut_blocks, in_sight, meet
-from cimkit.errors import FormatError, InputError, ParameterError
+from cimkit.errors import FormatError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
 from cimkit.job import Job
@@ -29,12 +29,8 @@ from cimkit.products import (
 )
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
-from cimkit.register import (
-    activate,
-    read_register,
-    read_register_reviews,
-    reserve,
-)
+from cimkit.register import activate, open_register, reserve
+from cimkit.registry import keep_out, read_decided, save_decided, standing_codes
 from cimkit.steps.divide import county_and_township
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
@@ -47,13 +43,13 @@ from cimkit.steps.ground_filter import (
 )
 from cimkit.steps.link import link
 from cimkit.steps.reconstruct.heights import HeightRules
-from cimkit.steps.review import apply_reviews, join_reviews, settled_reviews
+from cimkit.steps.review import apply_reviews
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
-from cimkit.tables._columns import TEXT, TextArray
+from cimkit.tables._columns import TextArray
 from cimkit.tables.changes import Origin
-from cimkit.tables.coderecords import RESERVED, CodeRecords
+from cimkit.tables.coderecords import RESERVED
 from cimkit.tasks import (
     GROUND_SUMS,
     LOWEST,
@@ -134,10 +130,11 @@ def build(
         # Beside the name that the user knows, also where that is a link to another folder.
         beside = f"{os.path.abspath(out)}.register.gpkg"  # noqa: PTH100
         register = job.register or beside
-        staging.keep_out(register)
+        keep_out(staging, register)
         inputs = read_inputs(job)
-        known = _standing_codes(register, job.crs, staging)
-        noted = unused_codes(staging, register).astype(object)
+        known = standing_codes(register, job.crs, staging)
+        place = open_register(register).identity()
+        noted = unused_codes(staging, place).astype(object)
         # One that was noted but never reserved may be active in another city by now.
         free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
         unused = known.code[free]
@@ -149,22 +146,22 @@ def build(
             class_code=job.class_code,
         )
         names = inputs.footprints.building_id
-        decided = read_register_reviews(register), inputs.reviews
-        reviews = join_reviews(*decided, names, encoding.codes)
-        inputs = inputs._replace(reviews=reviews)
+        decided = read_decided(register, inputs.reviews)
+        inputs = inputs._replace(reviews=decided.joined(names, encoding.codes))
         origin = Origin("build", data_set(job.footprints), job.as_of)
         clock.lap("read")
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
         staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
-        with note_codes(staging, register, encoding.fresh.code, unused):
+        with note_codes(staging, place, encoding.fresh.code, unused):
             reserve(register, encoding.fresh, unused=unused, origin=origin)
+        save_decided(register, decided, inputs.footprints, encoding, origin)
         staging.commit()
         activate(
             *(register, encoding.codes, inputs.footprints, encoding.retired),
             lineage=encoding.lineage,
-            reviews=settled_reviews(reviews),
+            reviews=decided.news(names, encoding.codes),
             origin=origin,
         )
     return City(staging.out)
@@ -411,27 +408,6 @@ def _link(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, list[Issue
     names = inputs.footprints.building_id
     links, found = apply_reviews(links, inputs.reviews, addresses, names, codes)
     return links, issues + found
-
-
-def _standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:
-    """The register; codes of the city at OUT that were never activated are, first.
-
-    A build that dies between its commit and the activation leaves them reserved.
-    """
-    known = read_register(register, crs)
-    reserved = known.code[known.state == RESERVED]
-    if not len(reserved):
-        return known
-    try:
-        city = City(staging.out)
-    except InputError:
-        return known
-    mine = np.isin(city.buildings.code.astype(object), reserved.astype(object))
-    if not mine.any():
-        return known
-    codes, footprints = city.buildings.code[mine], city.footprints.take(mine)
-    activate(register, codes, footprints, np.empty(0, dtype=TEXT))
-    return read_register(register, crs)
 
 
 def _placement(job: Job, inputs: Inputs) -> Placement:

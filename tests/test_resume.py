@@ -11,14 +11,16 @@ import time
 import geopandas as gpd
 import laspy
 import pytest
+from shapely import box
 
+import cimkit
 from cimkit import pipeline
 from cimkit.errors import FormatError, StoreError
 from cimkit.read.city import City
-from cimkit.register import store
+from cimkit.register import read_descent, store
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
-from tests.test_pipeline import EAST, build, small_inputs, tree_of
+from tests.test_pipeline import CRS, EAST, NORTH, build, small_inputs, tree_of
 from tests.test_reading import write_dem
 
 BLOCKS = {"block_size": 50.0}
@@ -216,3 +218,64 @@ def test_ctrl_c_leaves_a_build_that_can_go_on(tmp_path):
         assert "finished parts are kept in" in said
         assert not (tmp_path / "city").exists()
         assert parts_of(build(tmp_path / "city", keys))["clouds"][0] >= 1
+
+
+def houses(folder, pieces):
+    """A job of houses in a row of plots of 10 m, without points."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "footprints.gpkg"
+    path.unlink(missing_ok=True)
+    shapes = [box(EAST + 10 * a, NORTH, EAST + 10 * b, NORTH + 8) for a, b in pieces]
+    names = [f"{a}-{b}" for a, b in pieces]
+    gpd.GeoDataFrame({"bid": names}, geometry=shapes, crs="EPSG:4546").to_file(path)
+    return {"footprints": str(path), "crs": CRS, "workers": 1, "undulation": 0.0}
+
+
+def codes_of(city):
+    names = city.buildings.building_id.tolist()
+    return dict(zip(names, city.buildings.code.tolist(), strict=True))
+
+
+def rebuild(out, keys, **changes):
+    return cimkit.build(out, cimkit.Job.from_mapping({**keys, **changes}), overwrite=True)
+
+
+def killed_after_the_commit(monkeypatch, out, keys, **changes):
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "activate", kill)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild(out, keys, **changes)
+    return City(out)
+
+
+def test_a_city_that_stands_keeps_its_codes_and_lineage_if_their_build_died(
+    tmp_path, monkeypatch
+):
+    """The largest part has less than half of the whole: it must not look like a new one."""
+    out, register = tmp_path / "city", tmp_path / "city.register.gpkg"
+    whole = codes_of(rebuild(out, houses(tmp_path / "in", [(0, 7), (8, 9)])))
+    parts = houses(tmp_path / "in", [(0, 2), (2, 4), (4, 7), (8, 9)])
+    shown = codes_of(killed_after_the_commit(monkeypatch, out, parts))
+    assert shown["4-7"] == whole["0-7"]
+    again = houses(tmp_path / "in", [(0, 2), (2, 4), (4, 7), (8, 9)])
+    assert codes_of(rebuild(out, again)) == shown
+    found = set(zip(*(column.tolist() for column in read_descent(register)), strict=True))
+    assert found == {(shown[part], whole["0-7"], "split") for part in ("0-2", "2-4")}
+
+
+def test_what_another_build_has_changed_since_is_left_as_it_is(tmp_path, monkeypatch):
+    keys = {"register": str(tmp_path / "r.gpkg")}
+    one, other = tmp_path / "one", tmp_path / "other"
+    first = houses(tmp_path / "in", [(0, 2), (4, 5)])
+    shown = codes_of(killed_after_the_commit(monkeypatch, one, first, **keys))
+    rebuild(one, first, **keys)
+    grown = houses(tmp_path / "in", [(0, 2), (4, 5), (7, 8)])
+    late = codes_of(killed_after_the_commit(monkeypatch, one, grown, **keys))
+    rebuild(other, houses(tmp_path / "in", [(0, 3), (4, 5)]), **keys)
+    assert store.read_register(keys["register"], CRS).polygons[0].area == 240.0
+    now = houses(tmp_path / "in", [(1, 4), (4, 5), (7, 8)])
+    final = codes_of(rebuild(one, now, **keys))
+    assert (
+        final["1-4"] == shown["0-2"]
+    )  # like the house of the other build, not of the old city
+    assert final["7-8"] == late["7-8"]

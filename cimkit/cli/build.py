@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cimkit.cli.terminal import plain, print_json
+from cimkit.tables.registerurl import shown
 
 if TYPE_CHECKING:
     from cimkit.read.city import City
@@ -83,7 +84,10 @@ def build(
     ] = None,
     register: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Code register; default OUT.register.gpkg."),
+        typer.Option(
+            metavar="FILE|URL",
+            help="Code register: a file, or postgresql://...; default OUT.register.gpkg.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes; default all cores.")
@@ -177,7 +181,7 @@ def show(city: City, out: Path, register: str) -> None:
         print(plain(f"{first.severity:9}{code:28}{len(more) + 1:>8,}  {example}"))
     for name, program in PRODUCTS.items():
         print(plain(f"open {out / name} {program}"))
-    print(plain(f"keep {register}: the codes live there"))
+    print(plain(f"keep {shown(register)}: the codes live there"))
 
 
 def _resumed(run: Mapping[str, Any]) -> str:

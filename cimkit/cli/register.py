@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,21 +10,24 @@ import typer
 
 from cimkit.cli.terminal import explained, plain, print_json
 from cimkit.errors import ParameterError
+from cimkit.tables.registerurl import shown
 
 if TYPE_CHECKING:
+    from cimkit.tables.changes import Change
     from cimkit.tables.coderecords import CodeRecords
 
 app = typer.Typer(
     name="register",
     no_args_is_help=True,
-    help="""Look into a code register.
+    help="""Look into a code register, or move it.
 
-    It holds all codes ever given out, and every change of them.
+    It holds all codes ever given out, and every change of them. It is a GeoPackage, or a
+    database: postgresql://user@host/database?schema=city
 
     Example: cimkit register log city.register.gpkg --code 421002990100001000123
     """,
 )
-Register = Annotated[Path, typer.Argument(metavar="REGISTER", show_default=False)]
+Register = Annotated[str, typer.Argument(metavar="REGISTER", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -32,15 +36,18 @@ def log(
     code: Annotated[str, typer.Option(metavar="CODE", help="Changes of one code.")] = "",
     since: Annotated[int, typer.Option(metavar="N", help="Changes after number N.")] = 0,
     as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List the changes, the oldest first: number, code, change, and what was and is.
 
-    Outlines are told by their length only; --json prints them whole.
+    Outlines are told by their length only; --json and --csv print them whole.
 
     Example: cimkit register log city.register.gpkg --since 1200
     """
     from cimkit.register import read_history
 
+    if as_json and as_csv:
+        raise ParameterError("--json and --csv exclude each other: give one")
     changes = [
         change
         for change in read_history(register)
@@ -48,39 +55,46 @@ def log(
     ]
     if as_json:
         print_json([change._asdict() for change in changes])
-        return
-    for change in changes:
-        when = f" {change.as_of}" if change.as_of else ""
-        line = f"{change.number:7} {change.code} {change.change:9} {_shown(change.after)}"
-        print(plain(f"{line} [{change.cause}, {change.data_set}]{when}"))
+    elif as_csv:
+        _print_csv(changes)
+    else:
+        for change in changes:
+            when = f" {change.as_of}" if change.as_of else ""
+            line = f"{change.number:7} {change.code} {change.change:9} {_told(change.after)}"
+            print(plain(f"{line} [{change.cause}, {change.data_set}]{when}"))
 
 
-def diff(older: Register, newer: Register, as_json: Json = False) -> None:
-    """Compare two registers: codes that were added, changed state or outline.
+def diff(
+    older: Register,
+    newer: Annotated[str | None, typer.Argument(metavar="[NEWER]", show_default=False)] = None,
+    since: Annotated[
+        int | None, typer.Option(metavar="N", help="What has changed after number N.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two registers, or one with itself at a number of its history.
 
-    Codes that the newer one lacks are lost, which a register never does: the exit code is 1.
+    Codes that were added, changed state, building or outline. Codes that the newer one lacks
+    are lost, which a register never does: the exit code is 1.
 
     Example: cimkit register diff backup.register.gpkg city.register.gpkg
     """
-    from cimkit.register import read_register, register_crs
+    from cimkit.register import read_history
 
-    crs = register_crs(newer) or register_crs(older)
-    before, after = (_by_code(read_register(path, crs)) for path in (older, newer))
-    rows: list[dict[str, Any]] = []
-    for text in sorted(before.keys() | after.keys()):
-        old, new = before.get(text), after.get(text)
-        if old is None or new is None:
-            rows.append({"code": text, "change": "lost" if new is None else "added"})
-        elif changed := [name for name in old if old[name] != new[name]]:
-            pairs = {n: [old[n], new[n]] for n in changed if n != "outline"}
-            rows.append({"code": text, "change": " and ".join(changed), **pairs})
+    if (newer is None) == (since is None):
+        raise ParameterError("diff: name two registers, or one and --since")
+    if newer is None:
+        rows, of = _changed_since(read_history(older), since or 0), ""
+    else:
+        rows, n = _compare(older, newer)
+        of = f" of {n:,}"
     if as_json:
         print_json(rows)
     else:
         for row in rows:
             told = " ".join(f"{k}: {a} -> {b}" for k, (a, b) in list(row.items())[2:])
             print(plain(f"{row['code']} {row['change']} {told}".rstrip()))
-        print(f"{len(rows):,} of {len(before.keys() | after.keys()):,} codes differ")
+        print(f"{len(rows):,}{of} codes differ")
     if any(row["change"] == "lost" for row in rows):
         raise typer.Exit(1)
 
@@ -98,16 +112,102 @@ def export(
 
     if out.suffix.lower() not in (".csv", ".gpkg"):
         raise ParameterError(f"OUT: a .csv or .gpkg file, not {out.name!r}")
-    records = read_register(register, register_crs(register))
+    records = read_register(register, register_crs(register), also_moved=True)
     write_codes(out, records, read_descent(register))
-    print(f"{out}: {len(records):,} codes")
+    print(plain(f"{out}: {len(records):,} codes"))
 
 
-for command in (log, diff, export):
+def move(
+    source: Annotated[str, typer.Argument(metavar="FROM", show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="TO", show_default=False)],
+) -> None:
+    """Move a register, with its whole history, to a place where there is none.
+
+    The old one is closed: it can be read, but no build takes codes from it any more.
+
+    Example: cimkit register move city.register.gpkg "postgresql://localhost/cim?schema=city"
+    """
+    from cimkit.register import move_register
+
+    moved = move_register(source, target)
+    counts = f"{moved.codes:,} codes, {moved.history:,} changes, {moved.reviews:,} decisions"
+    print(plain(f"{shown(target)}: {counts}"))
+    print(plain(f"{shown(source)} is closed; build with --register {shown(target)}"))
+
+
+for command in (log, diff, export, move):
     app.command()(explained()(command))
 
 
-def _shown(after: str) -> str:
+def _print_csv(changes: Iterable[Change]) -> None:
+    """Changes as CSV; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    import csv
+    import sys
+
+    from cimkit.tables.changes import Change
+    from cimkit.write.codes import FORMULA
+
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(Change._fields)
+    for change in changes:
+        texts = (str(value) for value in change)
+        rows.writerow([f"'{text}" if text.startswith(FORMULA) else text for text in texts])
+
+
+def _compare(older: str, newer: str) -> tuple[list[dict[str, Any]], int]:
+    """Codes that differ between two registers, and how many there are in both together."""
+    from cimkit.register import read_register, register_crs
+
+    crs = register_crs(newer) or register_crs(older)
+    before, after = (
+        _by_code(read_register(place, crs, also_moved=True)) for place in (older, newer)
+    )
+    rows: list[dict[str, Any]] = []
+    for text in sorted(before.keys() | after.keys()):
+        old, new = before.get(text), after.get(text)
+        if old is None or new is None:
+            rows.append({"code": text, "change": "lost" if new is None else "added"})
+        else:
+            rows += _differing(text, old, new)
+    return rows, len(before.keys() | after.keys())
+
+
+def _changed_since(changes: Iterable[Change], since: int) -> list[dict[str, Any]]:
+    """Codes that are not as they were at a number of the history."""
+    import json
+
+    was: dict[str, dict[str, Any] | None] = {}
+    now: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        before, after = json.loads(change.before), json.loads(change.after)
+        if change.number <= since or change.change == "reviewed" or "supersedes" in after:
+            continue
+        if change.code not in was:
+            was[change.code] = None if change.change == "reserved" else {}
+        first, last = was[change.code], now.setdefault(change.code, {})
+        if first is not None:
+            first |= {name: value for name, value in before.items() if name not in first}
+        last |= after
+    rows: list[dict[str, Any]] = []
+    for code, old in sorted(was.items()):
+        if old is None:
+            rows.append({"code": code, "change": "added"})
+        else:
+            rows += _differing(code, old, now[code])
+    return rows
+
+
+def _differing(code: str, old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row if a code is not what it was; outlines are only named."""
+    changed = [name for name in _FIELDS if name in old and old[name] != new[name]]
+    pairs = {name: [old[name], new[name]] for name in changed if name != "outline"}
+    return [{"code": code, "change": " and ".join(changed), **pairs}] if changed else []
+
+
+_FIELDS = ("state", "building_id", "outline")
+
+
+def _told(after: str) -> str:
     """What is now, in few characters."""
     import json
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cimkit.errors import FormatError
+from cimkit.tables.registerurl import is_url
 
 _PATHS = ("footprints", "addresses", "dem", "register", "sha256sums", "division_names")
 
@@ -40,7 +41,7 @@ def read_job(path: str | Path) -> dict[str, Any]:
             f"is no TOML ({error})", path=str(path), hint="Mend that line."
         ) from error
     for key in _PATHS:
-        if isinstance(values.get(key), str) and values[key]:
+        if isinstance(values.get(key), str) and values[key] and not is_url(values[key]):
             values[key] = str(path.parent / values[key])
     division = values.get("division")
     if isinstance(division, str) and division and not division.isdigit():

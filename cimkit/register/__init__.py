@@ -1,5 +1,6 @@
 """The permanent register of building codes, which outlives every build."""
 
+from cimkit.register.move import Moved, move_register
 from cimkit.register.store import (
     activate,
     open_register,
@@ -13,7 +14,9 @@ from cimkit.register.store import (
 )
 
 __all__ = [
+    "Moved",
     "activate",
+    "move_register",
     "open_register",
     "read_descent",
     "read_history",

@@ -43,22 +43,22 @@ _AWAY = (
     "the database cannot be reached. See that it runs and the address is right, then run "
     "again: finished parts of a build are kept, and the register holds whole steps only."
 )
+_RIGHTS = (
+    "this user may not do that. Ask the administrator of the database: it takes CREATE on the "
+    "database for the first build, and the schema with its tables after that."
+)
 _ADVICE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     ((said.LockNotAvailable, said.DeadlockDetected), BUSY),
     (said.UniqueViolation, RIVAL),
     (said.DiskFull, "the disk of the database is full. Make room there, then run again."),
-    (
-        said.InsufficientPrivilege,
-        "this user may not do that. Ask the administrator of the database: it takes CREATE on "
-        "the database for the first build, and the tables of the schema after that.",
-    ),
+    (said.InsufficientPrivilege, _RIGHTS),
     (said.ReadOnlySqlTransaction, "it cannot be written to. Name the primary server."),
     (
         (said.UntranslatableCharacter, UnicodeEncodeError),
         "the database cannot hold Chinese. Make one with ENCODING 'UTF8'.",
     ),
     (said.InvalidPassword, "the password is wrong, or none was given (~/.pgpass)."),
-    (said.SyntaxErrorOrAccessRuleViolation, NO_REGISTER),
+    (psycopg.ProgrammingError, NO_REGISTER),
     (psycopg.OperationalError, _AWAY),
 )
 
@@ -153,6 +153,8 @@ class PostGisSession:
             "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace "
             "WHERE extname = 'postgis'"
         )
+        if self.read(_LOCKED_OUT, (self.schema,)):
+            raise StoreError(f"{self.name}: the schema is closed to this user: {_RIGHTS}")
         path = ", ".join(f'"{name}"' for name in (self.schema, *(row[0] for row in found)))
         self.read("SELECT set_config('search_path', ?, true)", (path,))
 
@@ -252,6 +254,11 @@ class PostGisSession:
     def widen(self, polygons: NDArray[Any]) -> None:
         """Nothing to do: the database keeps the extent itself."""
 
+
+_LOCKED_OUT = (
+    "SELECT 1 FROM pg_namespace WHERE nspname = ? AND NOT has_schema_privilege(oid, 'USAGE')"
+)
+"""Such a schema is passed over without a word: the register would seem to be damaged."""
 
 _NUMBERED = ("codes", "lineage", "reviews", "history")
 

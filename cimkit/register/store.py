@@ -234,7 +234,7 @@ def register_crs(place: Place) -> str:
     StoreError
         If there is no register.
     """
-    with _existing(place).session(write=False) as session:
+    with existing_register(place).session(write=False) as session:
         return session.crs()
 
 
@@ -246,7 +246,7 @@ def read_history(place: Place) -> list[Change]:
     StoreError
         If there is no register.
     """
-    with _existing(place).session(write=False) as session:
+    with existing_register(place).session(write=False) as session:
         return read_changes(session) if session.crs() else []
 
 
@@ -258,7 +258,7 @@ def read_descent(place: Place) -> Lineage:
     StoreError
         If there is no register.
     """
-    with _existing(place).session(write=False) as session:
+    with existing_register(place).session(write=False) as session:
         return read_lineage(session) if session.crs() else Lineage.empty()
 
 
@@ -302,14 +302,14 @@ def save_reviews(
     """
     if not len(reviews):
         return
-    with _existing(place).session(write=True) as session:
+    with existing_register(place).session(write=True) as session:
         if not session.crs():
             raise StoreError(f"{session.name}: holds no codes: {NO_REGISTER}")
         _check_open(session)
         note_reviews(session, reviews, origin)
 
 
-def _existing(place: Place) -> Backend:
+def existing_register(place: Place) -> Backend:
     """A register that is there; reading makes none."""
     backend = open_register(place)
     if not backend.is_there():

@@ -147,6 +147,29 @@ def encode(
     return Encoding(codes, fresh, retired, issues, lineage)
 
 
+def ancestry(footprints: Footprints, codes: TextArray, known: CodeRecords) -> Lineage:
+    """What buildings came from whose codes stand already, but are not active in the register.
+
+    Parameters
+    ----------
+    footprints : Footprints
+    codes : text array, shape (n_footprints,)
+        As `encode` gave them, with `known` as it is now.
+    known : CodeRecords
+
+    Returns
+    -------
+    Lineage
+        That of the same `encode`.
+    """
+    known = known.to_crs(footprints.crs)
+    usable = np.flatnonzero(known.state != RESERVED)
+    number = dict(zip(known.code[usable].tolist(), usable.tolist(), strict=True))
+    record_of = np.array([number.get(code, -1) for code in codes.tolist()], dtype=np.int64)
+    pairs = find_overlaps(footprints.building_id, footprints.polygons(), known)
+    return _lineage(codes, known, descent(known, pairs, record_of))
+
+
 def _lineage(codes: TextArray, known: CodeRecords, found: Descent) -> Lineage:
     """Codes of today and those that they came from."""
     kind = np.array(found.kind, dtype=TEXT)

@@ -11,7 +11,7 @@ from cimkit.tables.coderecords import CodeRecords, Lineage
 from cimkit.write.faults import disk_faults
 from cimkit.write.frames import write_geopackage
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters of what a spreadsheet takes for a formula."""
 
 
@@ -48,7 +48,7 @@ def write_codes(path: Path, records: CodeRecords, lineage: Lineage) -> None:
         return
     table = frame.drop(columns=frame.geometry.name)
     table["building_id"] = [
-        f"'{text}" if text.startswith(_FORMULA) else text for text in table["building_id"]
+        f"'{text}" if text.startswith(FORMULA) else text for text in table["building_id"]
     ]
     with disk_faults(path, DataSourceError, DataLayerError):
         table.to_csv(path, index=False, encoding="utf-8-sig")

@@ -9,7 +9,6 @@ count as unused only as long as the very city that was to carry them still lies 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +24,12 @@ _NOTE = "codes.json"
 def unused_codes(staging: Staging, register: str) -> TextArray:
     """Codes that a dead build of this output reserved in this register, and never committed.
 
-    To be asked before the products of that build are removed; they are the proof.
+    Both functions take the identity of the register, never its address: notes are files, and
+    an address may hold a password. To be asked before the products of that build are removed;
+    they are the proof.
     """
     codes = _uncommitted(staging, register)
-    _write(staging.folder / _NOTE, {"register": _place(register), "codes": codes})
+    _write(staging.folder / _NOTE, {"register": register, "codes": codes})
     return texts("codes", codes)
 
 
@@ -42,7 +43,7 @@ def note_codes(
     """
     manifest = file_sha256(staging.city / MANIFEST)
     every = sorted({*codes.tolist(), *unused.tolist()})
-    note = {"register": _place(register), "codes": every, "manifest": manifest}
+    note = {"register": register, "codes": every, "manifest": manifest}
     _write(staging.folder / _NOTE, note)
     try:
         yield
@@ -54,7 +55,7 @@ def note_codes(
 def _uncommitted(staging: Staging, register: str) -> list[str]:
     try:
         note = json.loads((staging.folder / _NOTE).read_text(encoding="utf-8"))
-        if note["register"] != _place(register):
+        if note["register"] != register:
             return []
         # Without a manifest the note is of `unused_codes`: no city with them was ever complete.
         if "manifest" in note and note["manifest"] != file_sha256(staging.city / MANIFEST):
@@ -62,10 +63,6 @@ def _uncommitted(staging: Staging, register: str) -> list[str]:
         return [str(code) for code in note["codes"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def _place(register: str) -> str:
-    return os.path.realpath(register)
 
 
 def _write(path: Path, note: dict[str, Any]) -> None:
