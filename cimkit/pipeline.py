@@ -29,8 +29,15 @@ from cimkit.products import (
 )
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
-from cimkit.register import activate, open_register, reserve
-from cimkit.registry import keep_out, read_decided, save_decided, standing_codes
+from cimkit.register import activating, history_mark, open_register, reserve
+from cimkit.registry import (
+    keep_out,
+    marks,
+    read_decided,
+    save_decided,
+    standing_codes,
+    still_free,
+)
 from cimkit.steps.divide import county_and_township
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
@@ -49,7 +56,6 @@ from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TextArray
 from cimkit.tables.changes import Origin
-from cimkit.tables.coderecords import RESERVED
 from cimkit.tasks import (
     GROUND_SUMS,
     LOWEST,
@@ -132,12 +138,10 @@ def build(
         register = job.register or beside
         keep_out(staging, register)
         inputs = read_inputs(job)
-        known = standing_codes(register, job.crs, staging)
+        known, mark = standing_codes(register, job.crs, staging)
         place = open_register(register).identity()
-        noted = unused_codes(staging, place).astype(object)
-        # One that was noted but never reserved may be active in another city by now.
-        free = (known.state == RESERVED) & np.isin(known.code.astype(object), noted)
-        unused = known.code[free]
+        free = still_free(known, unused_codes(staging, place))
+        unused = known.take(free)
         county, township = county_and_township(inputs.division)
         encoding = encode(
             *(inputs.footprints, known.take(~free)),
@@ -153,17 +157,19 @@ def build(
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        staging.write("run.json", clock.as_json(workers, _run_facts(job, city, staging)))
-        with note_codes(staging, place, encoding.fresh.code, unused):
-            reserve(register, encoding.fresh, unused=unused, origin=origin)
+        with note_codes(staging, place, marks(encoding.fresh), marks(unused)):
+            reserve(register, encoding.fresh, unused=unused.code, origin=origin)
         save_decided(register, decided, inputs.footprints, encoding, origin)
-        staging.commit()
-        activate(
+        facts = _run_facts(job, city, staging) | {"register": history_mark(register)._asdict()}
+        staging.write("run.json", clock.as_json(workers, facts))
+        staging.settle()
+        with activating(
             *(register, encoding.codes, inputs.footprints, encoding.retired),
             lineage=encoding.lineage,
-            reviews=decided.news(names, encoding.codes),
+            read_at=mark.number,
             origin=origin,
-        )
+        ):
+            staging.commit()
     return City(staging.out)
 
 

@@ -2,8 +2,8 @@
 
 Where a build died between its commit and the activation of its codes, the city stands and the
 register lags behind: it is brought up to what the city shows before anything is compared with
-it. And of what people have decided, a build passes on only what is news: what it has merely
-read may be older than what another build has written since.
+it. And of what people have decided, a build passes on only what its own sheets say: what it has
+merely read may be older than what another build has written since.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 
 from cimkit.errors import InputError
 from cimkit.read.city import City
 from cimkit.register import (
+    Snapshot,
     activate,
+    history_mark,
     read_history,
-    read_register,
     read_register_reviews,
+    read_snapshot,
     save_reviews,
 )
 from cimkit.steps.encode import Encoding, ancestry
-from cimkit.steps.review import join_reviews, new_reviews
+from cimkit.steps.review import join_reviews, settled_reviews
 from cimkit.tables import Footprints
-from cimkit.tables._columns import TEXT, TextArray
-from cimkit.tables.changes import Origin
-from cimkit.tables.coderecords import RESERVED, CodeRecords
+from cimkit.tables._columns import TEXT, BoolArray, TextArray
+from cimkit.tables.changes import OF_ROWS, HistoryMark, Origin
+from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
 from cimkit.tables.registerurl import is_url
 from cimkit.tables.reviews import Reviews
 from cimkit.write.store import Staging
@@ -53,10 +56,6 @@ class Decided(NamedTuple):
         """All of them, with buildings by code as far as they are known."""
         return join_reviews(self.before, self.now, building_id, codes)
 
-    def news(self, building_id: TextArray, codes: TextArray) -> Reviews:
-        """Those that the register does not hold yet."""
-        return new_reviews(self.before, self.joined(building_id, codes))
-
 
 def read_decided(register: str, now: Reviews) -> Decided:
     """Decisions of the register and of this build."""
@@ -66,13 +65,14 @@ def read_decided(register: str, now: Reviews) -> Decided:
 def save_decided(
     register: str, decided: Decided, footprints: Footprints, encoding: Encoding, origin: Origin
 ) -> None:
-    """Keep what people have decided before the city is committed: no death can lose it.
+    """Keep what the sheets say before the city is committed: no death can lose it.
 
-    A new building is not named by its code yet, which is still to be activated.
+    A new building is not named by its code yet: that comes with its activation.
     """
     old = ~np.isin(encoding.codes.astype(object), encoding.fresh.code.astype(object))
-    news = decided.news(footprints.building_id[old], encoding.codes[old])
-    save_reviews(register, news, origin=origin)
+    names, codes = footprints.building_id[old], encoding.codes[old]
+    own = settled_reviews(join_reviews(Reviews.empty(), decided.now, names, codes))
+    save_reviews(register, own, origin=origin)
 
 
 def keep_out(staging: Staging, register: str) -> None:
@@ -81,32 +81,100 @@ def keep_out(staging: Staging, register: str) -> None:
         staging.keep_out(register)
 
 
-def standing_codes(register: str, crs: str, staging: Staging) -> CodeRecords:
+def standing_codes(register: str, crs: str, staging: Staging) -> Snapshot:
     """The register; where a build of this output died after its commit, as it would be."""
-    known = read_register(register, crs)
-    reserved = known.code[known.state == RESERVED].astype(object)
-    if not len(reserved):
-        return known
+    known = read_snapshot(register, crs)
     try:
         city = City(staging.out)
-    except InputError:
+        mark = HistoryMark(**city.run["register"])
+    except (InputError, LookupError, TypeError):  # none yet, or of an older version
         return known
-    codes = city.buildings.code
-    mine = codes[np.isin(codes.astype(object), reserved)]
-    if not len(mine):
-        return known
-    taken = np.isin(codes.astype(object), _untouched(register, known, set(mine.tolist())))
-    footprints, codes = city.footprints.take(taken), codes[taken]
-    origin = Origin(RECOVERY, "", str(city.manifest.get("as_of") or ""))
-    lineage = ancestry(footprints, codes, known)
-    nobody = np.empty(0, dtype=TEXT)
-    activate(register, codes, footprints, nobody, lineage=lineage, origin=origin)
-    return read_register(register, crs)
+    as_of = str(city.manifest.get("as_of") or "")
+    return catch_up(register, known, city.footprints, city.buildings.code, mark, as_of=as_of)
 
 
-def _untouched(register: str, known: CodeRecords, mine: set[str]) -> list[str]:
-    """Codes that nobody has changed since that build reserved its own."""
-    changes = read_history(register)
-    start = max((c.number for c in changes if c.code in mine), default=0)
-    touched = {c.code for c in changes if c.number > start and c.change != "reviewed"}
-    return [code for code in known.code.tolist() if code not in touched]
+def catch_up(
+    register: str,
+    snapshot: Snapshot,
+    footprints: Footprints,
+    codes: TextArray,
+    mark: HistoryMark,
+    *,
+    as_of: str,
+) -> Snapshot:
+    """Activate the codes of a city that stands, if their build died before it did so.
+
+    Parameters
+    ----------
+    register : str
+    snapshot : Snapshot
+        Of the register.
+    footprints : Footprints
+        Of the city.
+    codes : text array, shape (n_footprints,)
+    mark : HistoryMark
+        Where the history was when the city was committed.
+    as_of : str
+        Date that was given for that build; "" for none.
+
+    Returns
+    -------
+    Snapshot
+        Of the register now.
+
+    Notes
+    -----
+    All codes of the city take its outlines, also those that it only kept: of a building that
+    was split, the part that keeps the code must not look like a new one. What another build has
+    changed since stays as it is; where this build did come to its end, that is everything.
+    """
+    known = snapshot.records
+    if not len(known) or not mark.number or history_mark(register, mark.number) != mark:
+        return snapshot
+    since = read_history(register, after=mark.number)
+    touched = {change.code for change in since if change.change in OF_ROWS}
+    row_of = {code: row for row, code in enumerate(known.code.tolist()) if code not in touched}
+    rows = [k for k, code in enumerate(codes.tolist()) if code in row_of]
+    behind = np.array([row_of[code] for code in codes[rows].tolist()], dtype=np.int64)
+    standing, held = footprints.take(np.array(rows, dtype=np.int64)), known.take(behind)
+    if (
+        (held.state == ACTIVE).all()
+        and (held.building_id == standing.building_id).all()
+        and shapely.equals_identical(held.polygons, standing.polygons()).all()
+    ):
+        return snapshot
+    whole = ancestry(footprints, codes, known)
+    own = np.isin(whole.code.astype(object), list(row_of))
+    lineage = Lineage(*(column[own] for column in whole))
+    origin, nobody = Origin(RECOVERY, "", as_of), np.empty(0, dtype=TEXT)
+    activate(
+        *(register, codes[rows], standing, nobody),
+        lineage=lineage,
+        read_at=snapshot.mark.number,
+        origin=origin,
+    )
+    return read_snapshot(register, known.crs)
+
+
+def marks(records: CodeRecords) -> dict[str, str]:
+    """What building each code is for, in words that tell it from others: name and place."""
+    boxes = [
+        " ".join(f"{metres:.2f}" for metres in box)
+        for box in shapely.bounds(records.polygons).tolist()
+    ]
+    pairs = zip(records.code.tolist(), records.building_id.tolist(), boxes, strict=True)
+    return {code: f"{name} {box}" for code, name, box in pairs}
+
+
+def still_free(known: CodeRecords, noted: dict[str, str]) -> BoolArray:
+    """Which codes a dead build reserved for itself, so that nobody else has seen them.
+
+    One that it noted but never came to reserve may be another's by now, reserved or active.
+    """
+    mine = known.state == RESERVED
+    if not noted or not mine.any():
+        return np.zeros(len(known), dtype=np.bool_)
+    held = marks(known)
+    same = [noted.get(code) == held[code] for code in known.code.tolist()]
+    free: BoolArray = mine & np.array(same, dtype=np.bool_)
+    return free

@@ -20,6 +20,7 @@ from cimkit.read.city import City
 from cimkit.register import read_descent, store
 from cimkit.tasks import make_block
 from tests.conftest import ROOT
+from tests.register.registers import dying_after_the_commit
 from tests.test_pipeline import CRS, EAST, NORTH, build, small_inputs, tree_of
 from tests.test_reading import write_dem
 
@@ -132,7 +133,7 @@ def test_codes_that_another_city_reserved_first_stay_its_own(tmp_path, monkeypat
 
     def lose_the_race(register, fresh, **options):
         patch.setattr(pipeline, "reserve", reserve)
-        patch.setattr(pipeline, "activate", kill)
+        patch.setattr(pipeline, "activating", dying_after_the_commit)
         with pytest.raises(KeyboardInterrupt):
             build(tmp_path / "other", keys)
         reserve(register, fresh, **options)
@@ -242,7 +243,7 @@ def rebuild(out, keys, **changes):
 
 def killed_after_the_commit(monkeypatch, out, keys, **changes):
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "activate", kill)
+        patch.setattr(pipeline, "activating", dying_after_the_commit)
         with pytest.raises(KeyboardInterrupt):
             rebuild(out, keys, **changes)
     return City(out)

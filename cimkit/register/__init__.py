@@ -2,12 +2,16 @@
 
 from cimkit.register.move import Moved, move_register
 from cimkit.register.store import (
+    Snapshot,
     activate,
+    activating,
+    history_mark,
     open_register,
     read_descent,
     read_history,
     read_register,
     read_register_reviews,
+    read_snapshot,
     register_crs,
     reserve,
     save_reviews,
@@ -15,13 +19,17 @@ from cimkit.register.store import (
 
 __all__ = [
     "Moved",
+    "Snapshot",
     "activate",
+    "activating",
+    "history_mark",
     "move_register",
     "open_register",
     "read_descent",
     "read_history",
     "read_register",
     "read_register_reviews",
+    "read_snapshot",
     "register_crs",
     "reserve",
     "save_reviews",

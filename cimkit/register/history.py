@@ -6,6 +6,7 @@ link holds; those before it stand in the history.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from cimkit.errors import StoreError
 from cimkit.register.session import Row, Session
 from cimkit.tables._columns import texts
-from cimkit.tables.changes import Change, Origin
+from cimkit.tables.changes import OF_ROWS, Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
 from cimkit.tables.reviews import Reviews
 
@@ -65,6 +66,9 @@ _REVIEWS = (
     "SELECT address_id, building_code, reviewer, decision, new_building, note, data_set "
     "FROM reviews"
 )
+_CHANGES = (
+    "SELECT fid, code, change, before, after, cause, data_set, coalesce(as_of, '') FROM history"
+)
 _HISTORY = ("code", "change", "before", "after", "cause", "data_set", "as_of")
 
 
@@ -88,6 +92,17 @@ def check_at_home(session: Session) -> None:
         raise StoreError(
             f"{session.name}: was moved to {place}, where the codes live now. Name that "
             "(--register)."
+        )
+
+
+def check_unchanged(session: Session, codes: set[str], since: int) -> None:
+    """`StoreError` if another build has changed rows of these codes since they were read."""
+    query = "SELECT DISTINCT code, change FROM history WHERE fid > ?"
+    changed = {row[0] for row in session.read(query, (since,)) if row[1] in OF_ROWS}
+    if n := len(changed & codes):
+        raise StoreError(
+            f"{session.name}: another build has changed {n:,} of the same codes meanwhile. Run "
+            "again."
         )
 
 
@@ -156,25 +171,52 @@ def note_reviews(session: Session, reviews: Reviews, origin: Origin) -> None:
     _add(session, told, origin)
 
 
+def name_new_buildings(session: Session, code_of: dict[str, str], origin: Origin) -> None:
+    """Name the right buildings of decisions by code, now that they have one.
+
+    Identifiers change; and when a person decided, the building may have been new.
+    """
+    codes = set(code_of.values())
+    rows = session.read(f"{_REVIEWS} WHERE decision = 'edited'")
+    named = [
+        (*row[:4], code_of[row[4]], *row[5:])
+        for row in rows
+        if row[4] in code_of and row[4] not in codes
+    ]
+    if named:
+        note_reviews(session, _reviews(named), origin)
+
+
 def read_decisions(session: Session) -> Reviews:
     """All decisions of people, by address, building and reviewer."""
     rows = [] if check_format(session) < FORMAT else sorted(session.read(_REVIEWS))
-    if not rows:
-        return Reviews.empty()
+    return _reviews(rows) if rows else Reviews.empty()
+
+
+def _reviews(rows: list[tuple[Any, ...]]) -> Reviews:
+    """Decisions from rows of the table."""
     address, code, reviewer, decision, new, note, data_set = zip(*rows, strict=True)
     columns = (address, code, decision, new, reviewer, note, data_set)
     return Reviews(*(texts("reviews", list(column)) for column in columns))
 
 
-def read_changes(session: Session) -> list[Change]:
+def read_changes(session: Session, *, after: int = 0) -> list[Change]:
     """All changes, the oldest first; none in a register that keeps no history yet."""
     if check_format(session) < FORMAT:
         return []
-    query = (
-        "SELECT fid, code, change, before, after, cause, data_set, coalesce(as_of, '') "
-        "FROM history ORDER BY fid"
-    )
-    return [Change(*row) for row in session.read(query)]
+    rows = session.read(f"{_CHANGES} WHERE fid > ? ORDER BY fid", (after,))
+    return [Change(*row) for row in rows]
+
+
+def read_mark(session: Session, number: int | None) -> HistoryMark:
+    """The change with a number, or the last one."""
+    if check_format(session) == FORMAT:
+        if number is None:
+            ((number,),) = session.read("SELECT max(fid) FROM history")
+        for row in session.read(f"{_CHANGES} WHERE fid = ?", (number or 0,)):
+            text = json.dumps(row, ensure_ascii=False)
+            return HistoryMark(row[0], hashlib.sha256(text.encode()).hexdigest())
+    return HistoryMark(0, "")
 
 
 def read_lineage(session: Session) -> Lineage:

@@ -9,7 +9,10 @@ came from, and what people have decided about links.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -20,18 +23,21 @@ from cimkit.register.geopackage import GeoPackage
 from cimkit.register.history import (
     check_at_home,
     check_format,
+    check_unchanged,
+    name_new_buildings,
     note_lineage,
     note_reviews,
     note_states,
     read_changes,
     read_decisions,
     read_lineage,
+    read_mark,
     upgrade,
 )
 from cimkit.register.session import NO_REGISTER, Backend, Session
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
-from cimkit.tables.changes import Change, Origin
+from cimkit.tables.changes import Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords, Lineage
 from cimkit.tables.registerurl import is_url
 from cimkit.tables.reviews import Reviews
@@ -57,6 +63,20 @@ def open_register(place: Place) -> Backend:
     return GeoPackage(place)
 
 
+class Snapshot(NamedTuple):
+    """All codes of a register at one moment.
+
+    Attributes
+    ----------
+    records : CodeRecords
+    mark : HistoryMark
+        Where the history was then.
+    """
+
+    records: CodeRecords
+    mark: HistoryMark
+
+
 def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRecords:
     """All codes ever given out, sorted, with their outlines in the CRS of the build.
 
@@ -80,19 +100,26 @@ def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRe
     CrsError
         If there is no exact way from the CRS of the register to `crs`.
     """
+    return read_snapshot(place, crs, also_moved=also_moved).records
+
+
+def read_snapshot(place: Place, crs: str, *, also_moved: bool = False) -> Snapshot:
+    """`read_register`, and how far its history went when it was read."""
+    nothing = Snapshot(CodeRecords.empty(crs), HistoryMark(0, ""))
     backend = open_register(place)
     if not backend.is_there():
-        return CodeRecords.empty(crs)
+        return nothing
     with backend.session(write=False) as session:
         crs_there = session.crs()
         if not crs_there:
-            return CodeRecords.empty(crs)
+            return nothing
         check_format(session)
         if not also_moved:
             check_at_home(session)
         rows = session.read("SELECT code, building_id, state, geom FROM codes")
         records = _records(session, sorted(rows, key=lambda row: str(row[0])), crs_there)
-    return records.to_crs(crs)
+        mark = read_mark(session, None)
+    return Snapshot(records.to_crs(crs), mark)
 
 
 def reserve(
@@ -161,10 +188,31 @@ def activate(
     retired: TextArray,
     *,
     lineage: Lineage | None = None,
-    reviews: Reviews | None = None,
+    read_at: int | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> None:
-    """Record which buildings stand, after the city has been written.
+    """Record which buildings stand; `activating` without anything inside."""
+    with activating(
+        place, codes, footprints, retired, lineage=lineage, read_at=read_at, origin=origin
+    ):
+        pass
+
+
+@contextmanager
+def activating(
+    place: Place,
+    codes: TextArray,
+    footprints: Footprints,
+    retired: TextArray,
+    *,
+    lineage: Lineage | None = None,
+    read_at: int | None = None,
+    origin: Origin = Origin(),  # noqa: B008  (immutable)
+) -> Iterator[None]:
+    """Record which buildings stand, while the city that shows them takes its place inside.
+
+    No other build writes meanwhile. If what is inside fails, nothing is recorded; if it is done
+    and the recording fails, the city stands and the next build of it catches up.
 
     Parameters
     ----------
@@ -178,15 +226,17 @@ def activate(
         Active codes whose building has vanished.
     lineage : Lineage, optional
         What buildings of the city came from.
-    reviews : Reviews, optional
-        What people have decided about links; kept for all later builds.
+    read_at : int, optional
+        Number of the history when the codes were read: two builds that both keep a code, each
+        for another part of a house that was split, would mint nothing and yet give it twice.
     origin : Origin
         For the history.
 
     Raises
     ------
     StoreError
-        If a code is not in the register, or it cannot be written. Nothing has changed then.
+        Before anything is done inside: if a code is not in the register, if another build has
+        changed one of them meanwhile, or if the register cannot be written.
     """
     standing = CodeRecords(
         codes,
@@ -207,6 +257,9 @@ def activate(
         if missing:
             n = f"{len(missing):,} of {len(records):,} codes of the city are not in it"
             raise StoreError(f"{session.name}: {n}: {NO_REGISTER}")
+        if read_at is not None:
+            old = {code for code, row in before.items() if row.state != RESERVED}
+            check_unchanged(session, old, read_at)
         session.change(
             "UPDATE codes SET state = 'active', building_id = ?, geom = ? WHERE code = ?",
             zip(
@@ -222,8 +275,10 @@ def activate(
         )
         note_states(session, before, session.rows_of(touched), origin)
         note_lineage(session, lineage or Lineage.empty(), origin)
-        note_reviews(session, reviews or Reviews.empty(), origin)
+        names = zip(records.building_id.tolist(), records.code.tolist(), strict=True)
+        name_new_buildings(session, dict(names), origin)
         session.widen(records.polygons)
+        yield
 
 
 def register_crs(place: Place) -> str:
@@ -238,8 +293,15 @@ def register_crs(place: Place) -> str:
         return session.crs()
 
 
-def read_history(place: Place) -> list[Change]:
+def read_history(place: Place, *, after: int = 0) -> list[Change]:
     """What happened to the codes of a register, the oldest change first.
+
+    Parameters
+    ----------
+    place : str or Path
+        The register.
+    after : int
+        Leave out changes up to this number.
 
     Raises
     ------
@@ -247,7 +309,21 @@ def read_history(place: Place) -> list[Change]:
         If there is no register.
     """
     with existing_register(place).session(write=False) as session:
-        return read_changes(session) if session.crs() else []
+        return read_changes(session, after=after) if session.crs() else []
+
+
+def history_mark(place: Place, number: int | None = None) -> HistoryMark:
+    """How far the history of a register goes, or what stands in it at a number.
+
+    No two registers have the same mark, but one that was copied or moved.
+
+    Raises
+    ------
+    StoreError
+        If there is no register.
+    """
+    with existing_register(place).session(write=False) as session:
+        return read_mark(session, number) if session.crs() else HistoryMark(0, "")
 
 
 def read_descent(place: Place) -> Lineage:

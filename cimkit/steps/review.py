@@ -128,14 +128,6 @@ def settled_reviews(reviews: Reviews) -> Reviews:
     return Reviews(*(getattr(reviews, name)[kept] for name in Reviews.__dataclass_fields__))
 
 
-def new_reviews(before: Reviews, after: Reviews) -> Reviews:
-    """Those of `after` that can be kept and are not among those of `before`."""
-    known = {tuple(row.values()) for row in before.rows()}
-    settled = settled_reviews(after)
-    fresh = np.array([tuple(row.values()) not in known for row in settled.rows()], np.bool_)
-    return Reviews(*(getattr(settled, name)[fresh] for name in Reviews.__dataclass_fields__))
-
-
 def _names(building_id: TextArray, code: TextArray) -> dict[str, str]:
     """Identifier of each building by code and by itself; a code goes before."""
     names = building_id.tolist()

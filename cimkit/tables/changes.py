@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+OF_ROWS = ("reserved", "activated", "revived", "redrawn", "renamed", "retired")
+"""Changes of the row of a code; the others tell what it came from, or what was said of it."""
+
 
 class Origin(NamedTuple):
     """Why a register changes.
@@ -48,3 +51,18 @@ class Change(NamedTuple):
     cause: str
     data_set: str
     as_of: str
+
+
+class HistoryMark(NamedTuple):
+    """A place in the history of a register.
+
+    Attributes
+    ----------
+    number : int
+        Of a change; 0 for none.
+    sha256 : str
+        Of the whole change, so that the history of another register is not taken for this one.
+    """
+
+    number: int
+    sha256: str

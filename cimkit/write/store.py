@@ -195,6 +195,19 @@ class Staging:
             for file in files
         }
 
+    def settle(self) -> None:
+        """Force the products to the disk: the slow part of a commit, which may come before it.
+
+        Raises
+        ------
+        StoreError
+        """
+        try:
+            for path in (*self.city.rglob("*"), self.city):
+                sync(path)
+        except OSError as error:
+            raise _disk_error(error, self.out) from error
+
     def commit(self) -> None:
         """Make the products the output. What stood there is removed last.
 
@@ -203,9 +216,8 @@ class Staging:
         StoreError
             If something that must not be replaced came to stand there during the build.
         """
+        self.settle()
         try:
-            for path in (*self.city.rglob("*"), self.city):
-                sync(path)
             check_output(self.out, overwrite=self._overwrite)
             if not self.out.exists():
                 self.city.rename(self.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
@@ -43,6 +44,35 @@ def test_diff(run, register, tmp_path):
     lost = run("register", "diff", register, tmp_path / "old.gpkg", "--json")
     assert lost.code == 1
     assert "lost" in {row["change"] for row in json.loads(lost.out)}
+
+
+def test_log_as_csv(run, register):
+    said = run("register", "log", register, "--csv").out
+    table = pd.read_csv(io.StringIO(said), dtype=str, keep_default_na=False)
+    rows = json.loads(run("register", "log", register, "--json").out)
+    rows = [{name: str(value) for name, value in row.items()} for row in rows]
+    assert table.to_dict("records") == rows
+    assert run("register", "log", register, "--csv", "--json").code == 2
+
+
+def test_diff_since_a_number_is_that_from_the_register_of_then(run, register, tmp_path):
+    then = len(run("register", "log", tmp_path / "old.gpkg").out.splitlines())
+    since = run("register", "diff", register, "--since", then, "--json").out
+    between = run("register", "diff", tmp_path / "old.gpkg", register, "--json").out
+    assert json.loads(since) == json.loads(between) != []
+    assert run("register", "diff", register, "--since", 99).out == "0 codes differ\n"
+    rows = json.loads(run("register", "diff", register, "--since", 0, "--json").out)
+    assert {row["change"] for row in rows} == {"added"}
+    assert run("register", "diff", register).code == 2
+    assert run("register", "diff", register, register, "--since", 1).code == 2
+
+
+def test_move(run, register, tmp_path):
+    said = run("register", "move", register, tmp_path / "new.gpkg").out.splitlines()
+    assert said[0] == f"{tmp_path / 'new.gpkg'}: 4 codes, 11 changes, 0 decisions"
+    assert "is closed" in said[1]
+    assert run("register", "move", register, tmp_path / "third.gpkg").code == 4
+    assert run("register", "diff", register, tmp_path / "new.gpkg").code == 0
 
 
 def test_export(run, register, tmp_path):

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cimkit.errors import StoreError
-from cimkit.tables._columns import texts
 from cimkit.write import reservation, store
 from cimkit.write.partitions import keep
 from cimkit.write.reservation import note_codes, unused_codes
@@ -75,7 +74,7 @@ def make_city(out, content):
         staging.clear()
         staging.adopt("tiles/a.glb", f"{part.folder}/a.glb")
         staging.write("manifest.json", content.encode())
-        with note_codes(staging, f"{out}.register.gpkg", texts("code", ["1"]), unused):
+        with note_codes(staging, f"{out}.register.gpkg", {"1": "a"}, unused):
             pass  # here a build reserves them
         staging.commit()
 

@@ -10,7 +10,6 @@ import pytest
 
 from cimkit.errors import StoreError
 from cimkit.register import (
-    activate,
     open_register,
     read_descent,
     read_history,
@@ -18,6 +17,7 @@ from cimkit.register import (
     read_register_reviews,
     register_crs,
     reserve,
+    save_reviews,
 )
 from cimkit.tables.coderecords import CodeRecords
 from tests.register.registers import (
@@ -126,10 +126,10 @@ def test_the_last_decision_of_each_person_is_kept_and_those_before_in_the_histor
     code = str(made.codes[0])
     assert len(read_register_reviews(place)) == 0
     first = decided(("1", code, "accepted", "", "李"), ("1", code, "rejected", "", "王"))
-    activate(place, made.codes, city, made.retired, reviews=first)
-    activate(place, made.codes, city, made.retired, reviews=first)
+    save_reviews(place, first)
+    save_reviews(place, first)
     second = decided(("1", code, "edited", "x", "李"))
-    activate(place, made.codes, city, made.retired, reviews=second)
+    save_reviews(place, second)
     kept = read_register_reviews(place)
     assert list(zip(kept.reviewer.tolist(), kept.decision.tolist(), strict=True)) == [
         ("李", "edited"),
@@ -147,3 +147,15 @@ def test_the_history_alone_tells_the_register(place):
         build(place, row_of_houses(pieces))
         assert replayed(place) == held(place)
     assert set(states(place).values()) == {"active", "retired"}
+
+
+def test_the_right_building_is_named_by_code_once_it_has_one(place):
+    code = str(build(place, row_of_houses([(0, 1)])).codes[0])
+    save_reviews(place, decided(("1", code, "edited", "3-4", "李")))
+    build(place, row_of_houses([(0, 1), (5, 6)]))
+    assert read_register_reviews(place).new_building.tolist() == ["3-4"]
+    made = build(place, row_of_houses([(0, 1), (3, 4)]))
+    assert read_register_reviews(place).new_building.tolist() == [made.codes[1]]
+    build(place, row_of_houses([(0, 1), (3, 4)]))
+    told = [c for c in read_history(place) if c.change == "reviewed"]
+    assert [json.loads(c.after)["new_building"] for c in told] == ["3-4", made.codes[1]]

@@ -1,0 +1,68 @@
+"""No history of builds, deaths, rivals and reviews gives a code twice or loses a decision."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+from tests.register.histories import HISTORIES, World
+from tests.register.registers import numbers
+
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def in_files(folder, n, luck=0, **options):
+    """Run histories, each on a file of its own."""
+
+    @seed(luck)
+    @settings(max_examples=n, deadline=None, suppress_health_check=CHECKS, **options)
+    @given(HISTORIES)
+    def run(steps):
+        path = Path(folder) / f"{next(numbers)}.gpkg"
+        try:
+            World(str(path)).run(steps)
+        finally:
+            path.unlink(missing_ok=True)
+
+    run()
+
+
+def in_database(server, n, luck=0, **options):
+    """Run histories, each in a schema of its own."""
+
+    @seed(luck)
+    @settings(max_examples=n, deadline=None, suppress_health_check=CHECKS, **options)
+    @given(HISTORIES)
+    def run(steps):
+        schema = f"history{next(numbers)}"
+        try:
+            World(server.url(schema)).run(steps)
+        finally:
+            url = server.url().partition("?")[0]
+            with suppress(psycopg.Error), psycopg.connect(url) as connection:
+                connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+
+    run()
+
+
+def test_two_hundred_histories_in_files(tmp_path):
+    in_files(tmp_path, 200)
+
+
+def test_fifty_histories_in_a_database(postgres):
+    in_database(postgres, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("luck", range(1, 21))
+def test_a_hundred_thousand_histories_in_files(tmp_path, luck):
+    in_files(tmp_path, 5_000, luck, derandomize=False, database=None)
+
+
+@pytest.mark.slow
+def test_five_hundred_histories_in_a_database(postgres):
+    in_database(postgres, 500, 1, derandomize=False, database=None)
