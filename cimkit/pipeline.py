@@ -30,7 +30,7 @@ from cimkit.products import (
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register import activating, history_mark, open_register, reserve
-from cimkit.registry import (
+from cimkit.registration import (
     keep_out,
     marks,
     read_decided,

@@ -17,7 +17,7 @@ FLOORS = (
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
     (
-        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "registry"),
+        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "registration"),
         *("sample", "plot", "export"),
     ),
     ("cli", "view", "serve"),

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from hypothesis import strategies as st
 
-from cimkit import registry
+from cimkit import registration
 from cimkit.errors import StoreError
 from cimkit.register import activating, history_mark, open_register, read_snapshot, reserve
 from cimkit.steps.encode import Encoding, encode
@@ -111,16 +111,16 @@ class Doing:
             city = row_of_houses(list(shown))
             codes = np.array(list(shown.values()), np.dtypes.StringDType())
             mark = world.marks[build.out]
-            snapshot = registry.catch_up(world.place, snapshot, city, codes, mark, as_of="")
+            snapshot = registration.catch_up(world.place, snapshot, city, codes, mark, as_of="")
             world.caught_up(build.out)
         known, mark = snapshot
         self.read_at, self.clock = mark.number, world.clock
-        free = registry.still_free(known, world.noted[build.out])
+        free = registration.still_free(known, world.noted[build.out])
         self.unused = known.take(free)
         self.made: Encoding = encode(self.city, known.take(~free))
         self.codes: list[str] = self.made.codes.tolist()
         self.known = known.take(~free)
-        self.decided = registry.read_decided(world.place, self.sheet())
+        self.decided = registration.read_decided(world.place, self.sheet())
 
     def sheet(self) -> Reviews:
         """What people say of the buildings that stand in the city of today."""
@@ -171,7 +171,7 @@ class World:
         self.judge(doing)
         if build.fate == "before reserve":
             return
-        noted, fresh = registry.marks(doing.unused), registry.marks(made.fresh)
+        noted, fresh = registration.marks(doing.unused), registration.marks(made.fresh)
         self.noted[build.out] = {**noted, **fresh}
         taken = {code for code in fresh if code in self.rows} - set(noted)
         error = attempt(
@@ -190,7 +190,7 @@ class World:
             self.put(code, Row("reserved", name, wkb(piece_of(name))))
         if build.fate == "reserved":
             return
-        registry.save_decided(self.place, doing.decided, doing.city, made, Origin())
+        registration.save_decided(self.place, doing.decided, doing.city, made, Origin())
         self.keep(doing)
         mark, clock = history_mark(self.place), self.clock
         shown = dict(zip(build.pieces, doing.codes, strict=True))
