@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from cimkit.read.spreadsheet import open_sheet, read_sheet
 from cimkit.read.vector import POINTS, open_layer, read_layer
 from cimkit.tables._columns import texts
 from cimkit.tables.addresses import Addresses
+from cimkit.tables.elements import Elements
 from cimkit.tables.identifiers import suffix_duplicates, tidy_identifiers
 from cimkit.tables.issue import Issue
 
@@ -49,8 +51,24 @@ class _Columns(NamedTuple):
     buildings: list[str]
     xy: FloatArray
     rows: NDArray[np.int64]
+    elements: dict[str, list[str]]
     stated_crs: str
     issues: list[Issue]
+
+
+_ELEMENT_ROLES = {
+    "kind": "address kind",
+    "parent_id": "parent address",
+    "division": "address division",
+    "street": "street",
+    "number": "street number",
+    "estate": "estate",
+    "building": "building number",
+    "unit": "unit",
+    "floor": "floor",
+    "room": "room",
+}
+"""Columns of elements, and what they are called in `cimkit.read.columns.ALIASES`."""
 
 
 def read_addresses(
@@ -68,9 +86,13 @@ def read_addresses(
 ) -> tuple[Addresses, list[Issue]]:
     """Read standard addresses (标准地址) and bring their points into the working CRS.
 
-    Only the columns for identifier, text, place and building are read, no other one ever: an
-    address table may name residents, and nothing of that is kept or reaches products. A column
-    of identity-card numbers in one of these parts is refused.
+    Only the columns for identifier, text, place, building and the elements of the address are
+    read, no other one ever: an address table may name residents, and nothing of that is kept or
+    reaches products. A column of identity-card numbers in one of these parts is refused.
+
+    Columns of elements (`cimkit.tables.elements.Elements`) are found by usual names, also those
+    of police address systems: DZLX, SJDZBM, SQDM or XZJDDM, JLXMC, MPH, XQMC, JZWMC, DYH or
+    HAOZUO, LCH, DYFH. Where several columns may be one element, the first one filled counts.
 
     Parameters
     ----------
@@ -110,7 +132,7 @@ def read_addresses(
     """
     target = working_crs(crs)
     file = local_file(path)
-    fields = {
+    fields: dict[str, str] = {
         "address id": id_field,
         "address text": text_field,
         "x": x_field,
@@ -130,6 +152,7 @@ def read_addresses(
         ("id", given.ids),
         ("text", given.texts),
         ("building", given.buildings),
+        *given.elements.items(),
     ):
         _refuse_identity_numbers(path, part, values)
     names, notes = _identifiers(given)
@@ -148,6 +171,7 @@ def read_addresses(
         given.rows,
         crs,
         source_crs or given.stated_crs or crs,
+        Elements.of(len(names), **given.elements),
     )
     return addresses, issues + notes
 
@@ -177,8 +201,8 @@ def _from_table(
     path: str, table: _Table, fields: dict[str, str], *, with_places: bool
 ) -> _Columns:
     """The columns of a table; `with_places` refuses one without coordinates."""
-    chosen = _choose(table.columns, fields, path)
-    values, rows, notes = table.read(sorted(set(chosen.values())))
+    chosen, parts = _choose(table.columns, fields, path), _find_elements(table.columns, path)
+    values, rows, notes = table.read(sorted({*chosen.values(), *chain(*parts.values())}))
     issues = table.issues + notes
     if not rows:
         raise InputError("holds no address", path=path)
@@ -202,6 +226,10 @@ def _from_table(
         values[chosen["building"]] if "building" in chosen else blank,
         xy,
         np.array(rows, dtype=np.int64),
+        {
+            part: _first_filled([values[name] for name in names])
+            for part, names in parts.items()
+        },
         "",
         issues,
     )
@@ -244,8 +272,9 @@ def _from_vector(path: str, layer: str, fields: dict[str, str], encoding: str) -
             "address_x, address_y: the geometry of a vector file gives the place"
         )
     found, issues = open_layer(path, layer, POINTS, encoding)
-    chosen = _choose(found.columns, fields, path)
-    geometry, values, notes = read_layer(found, sorted(set(chosen.values())))
+    chosen, parts = _choose(found.columns, fields, path), _find_elements(found.columns, path)
+    wanted = sorted({*chosen.values(), *chain(*parts.values())})
+    geometry, values, notes = read_layer(found, wanted)
     issues += notes
     is_point = shapely.get_type_id(geometry) == shapely.GeometryType.POINT.value
     xy = np.full((len(geometry), 2), np.nan)
@@ -254,19 +283,23 @@ def _from_vector(path: str, layer: str, fields: dict[str, str], encoding: str) -
         text = f"feature {row} has no point geometry; kept without a place"
         issues.append(Issue("WARNING", "GEOM_TYPE_SKIPPED", "addresses", str(row), text))
 
-    def written(role: str) -> list[str]:
-        column = values[chosen[role]].tolist() if role in chosen else [""] * len(geometry)
-        return ["" if value is None or value != value else str(value) for value in column]
+    def written(column: str | None) -> list[str]:
+        found = values[column].tolist() if column else [""] * len(geometry)
+        return ["" if value is None or value != value else str(value) for value in found]
 
     def identifiers(role: str) -> list[Any]:
         return values[chosen[role]].tolist() if role in chosen else [None] * len(geometry)
 
     return _Columns(
         identifiers("address id"),
-        written("address text"),
+        written(chosen.get("address text")),
         tidy_identifiers(identifiers("building")).tolist(),
         xy,
         np.arange(len(geometry)),
+        {
+            part: _first_filled([written(name) for name in names])
+            for part, names in parts.items()
+        },
         found.crs,
         issues,
     )
@@ -286,6 +319,21 @@ def _choose(columns: tuple[str, ...], fields: dict[str, str], path: str) -> dict
             hint=f'Name it with address_text, or "". Columns: {", ".join(columns)}.',
         )
     return chosen
+
+
+def _find_elements(columns: tuple[str, ...], path: str) -> dict[str, list[str]]:
+    """Columns of each element, the preferred one first."""
+    found = {
+        part: find_columns(columns, AUTO, role, path) for part, role in _ELEMENT_ROLES.items()
+    }
+    return {part: names for part, names in found.items() if names}
+
+
+def _first_filled(columns: list[list[str]]) -> list[str]:
+    """In each row the first of several columns that holds something."""
+    if len(columns) == 1:
+        return columns[0]
+    return [next((text for text in row if text), "") for row in zip(*columns, strict=True)]
 
 
 def _identifiers(given: _Columns) -> tuple[list[str], list[Issue]]:

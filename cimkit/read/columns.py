@@ -43,6 +43,26 @@ ALIASES = {
         "building_id", "buildingid", "bld_id", "building_ref", "building_code", "建筑编码",
         "楼栋编码", "建筑物代码", "jzwdm",
     ),
+    "address kind": ("kind", "地址类型", "dzlx"),
+    "parent address": ("parent_id", "上级地址编码", "父地址编码", "sjdzbm", "fdzbm"),
+    "address division": (
+        "社区编码", "社区代码", "sqdm", "sqbm", "division", "乡镇街道编码", "乡镇街道代码",
+        "xzjddm", "xzjdbm",
+    ),
+    "street": (
+        "street", "街路巷", "街路巷名称", "街路巷名", "jlxmc", "道路名称", "道路",
+        "addr_street",
+    ),
+    "street number": (
+        "number", "门牌号", "门牌号码", "mph", "mphm", "housenumber", "addr_housenumber",
+    ),
+    "estate": ("estate", "小区名称", "小区", "xqmc", "住宅区"),
+    "building number": (
+        "building", "幢号", "楼栋号", "栋号", "楼号", "建筑物名称", "楼栋名称", "jzwmc", "ldh",
+    ),
+    "unit": ("unit", "单元号", "单元", "dyh", "号座", "haozuo"),
+    "floor": ("floor", "楼层号", "楼层", "lch", "lc"),
+    "room": ("room", "房号", "室号", "户室号", "房间号", "dyfh", "fjh"),
     "division code": ("code", "区划代码", "行政区划代码", "xzqhdm", "xzqdm", "dm", "adcode"),
     "division name": ("name", "名称", "区划名称", "xzqmc", "mc"),
 }  # fmt: skip

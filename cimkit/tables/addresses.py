@@ -19,6 +19,7 @@ from cimkit.tables._columns import (
     integers,
     texts,
 )
+from cimkit.tables.elements import ELEMENTS, Elements
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -44,6 +45,8 @@ class Addresses:
         Any text that pyproj reads.
     source_crs : str
         CRS of the coordinates in the file, as it was stated; "" where unknown.
+    elements : Elements, length n, optional
+        Parts of the addresses that the source gives in columns of their own.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Addresses:
     source_row: IntArray = ()  # type: ignore[assignment]
     crs: str = ""
     source_crs: str = ""
+    elements: Elements = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -74,6 +78,9 @@ class Addresses:
         put(self, "building_ref", texts("building_ref", refs, n))
         rows = self.source_row if len(self.source_row) else np.arange(n)
         put(self, "source_row", integers("source_row", rows, n))
+        put(self, "elements", self.elements if len(self.elements) else Elements.of(n))
+        if len(self.elements) != n:
+            raise TableError(f"Addresses: {len(self.elements):,} rows of elements, not {n:,}")
 
     @classmethod
     def empty(cls, crs: str = "") -> Self:
@@ -111,10 +118,11 @@ class Addresses:
             self.source_row[rows],
             self.crs,
             self.source_crs,
+            self.elements.take(rows),
         )
 
     def to_geopandas(self) -> gpd.GeoDataFrame:
-        """Columns `address_id`, `address_text`, `building_ref`, `source_row`; point or None."""
+        """Columns of texts, of the elements that are given, `source_row`; point or None."""
         import geopandas as gpd
         import shapely
 
@@ -127,6 +135,11 @@ class Addresses:
                 "address_text": self.address_text.astype(object),
                 "building_ref": self.building_ref.astype(object),
                 "source_row": self.source_row,
+                **{
+                    name: column.astype(object)
+                    for name, column in self.elements.columns().items()
+                    if (column != "").any()
+                },
             },
             geometry=list(points),
             crs=self.crs or None,
@@ -147,4 +160,5 @@ class Addresses:
             column("building_ref"),
             frame.get("source_row", ()),
             "" if frame.crs is None else frame.crs.to_string(),
+            elements=Elements(*(column(name) for name in ELEMENTS)),
         )
