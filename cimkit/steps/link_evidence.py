@@ -10,6 +10,7 @@ import pyproj
 
 from cimkit.steps.address.building_number import (
     building_number,
+    building_numbers,
     compare_numbers,
     label_number,
 )
@@ -97,13 +98,13 @@ def number_agreement(
 ) -> IntArray:
     """Whether the building numbers of pairs agree: 1, 0 where one is missing, or -1."""
     found = np.zeros(len(address), np.int64)
-    labelled = np.flatnonzero(footprints.label[footprint] != "")
-    texts = addresses.address_text[address[labelled]].tolist()
-    labels = footprints.label[footprint[labelled]].tolist()
+    labels = footprints.label.tolist()
     known = {label: label_number(label) for label in set(labels)}
-    for row, text, label in zip(labelled.tolist(), texts, labels, strict=True):
-        if known[label]:
-            found[row] = compare_numbers(building_number(text), known[label])
+    number = np.array([known[label] for label in labels], TEXT)
+    rows = np.flatnonzero(number[footprint] != "")
+    own = building_numbers(addresses.address_text[address[rows]].tolist())
+    both = zip(own, number[footprint[rows]].tolist(), strict=True)
+    found[rows] = [0 if not one else compare_numbers(one, other) for one, other in both]
     return found
 
 
@@ -123,6 +124,7 @@ def link_table(
     order = np.lexsort((rank_of_footprints(footprints)[footprint], address))
     best = np.lexsort((address, found.distance, -found.confidence, footprint))
     primary = np.zeros(len(address), np.bool_)
+    best = best[found.rule[best] != "R6"]  # a compound is nobody's own address
     primary[best[np.append(True, np.diff(footprint[best]) != 0)[: len(best)]]] = True
     found, primary = choose(found, order), primary[order]
     unlinked = np.array(sorted(reasons), np.int64)
