@@ -1,9 +1,9 @@
 """House numbers along a street: which building each belongs to, given all others of its chain.
 
-A chain (门牌号序列) holds the door plates of one side of a street by rising number. Of each plate some
-buildings come into question, with evidence of their own; from one plate to the next a building is
-the more likely the better its place fits the way that the numbers go. Sums over all ways through a
-chain by the forward-backward algorithm (Rabiner 1989, doi 10.1109/5.18626).
+A chain holds the door plates (门牌) of one side of a street by rising number. For each plate
+some buildings come into question, with evidence of their own; from one plate to the next a
+building is the likelier the better its place fits the way that the numbers go. Sums over all
+ways through a chain by the forward-backward algorithm (Rabiner 1989, doi 10.1109/5.18626).
 
 Time: O(plates x candidates^2).
 """
@@ -22,7 +22,7 @@ BANDWIDTH = 3.0
 """Plates; beyond some of these a plate counts little."""
 
 ALONG_SHARE, ALONG, ACROSS = 0.3, 2.0, 6.0
-"""Spread of a step along the street, a share of its length and metres, and across it, metres."""
+"""Spread of a step along the street, a share of its length and metres; across it, metres."""
 
 SAME = 4.0
 """How much less likely two plates of one building are: a factor of e^-SAME."""

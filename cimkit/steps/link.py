@@ -205,10 +205,12 @@ def _given_pairs(
     given_far: float,
 ) -> tuple[Pairs, dict[int, list[str]]]:
     """Rule R0, and for each address the names that it gives and nothing bears."""
-    known = _rows_of_names(footprints.building_id.tolist(), codes)
+    known: dict[str, list[int]] = {}
+    if (asked := np.flatnonzero(addresses.building_ref != "")).size:
+        known = _rows_of_names(footprints.building_id.tolist(), codes)
     named_pairs: list[tuple[int, int, int]] = []
     unknown: dict[int, list[str]] = {}
-    for row, ref in enumerate(addresses.building_ref.tolist()):
+    for row, ref in zip(asked.tolist(), addresses.building_ref[asked].tolist(), strict=True):
         named = [ref] if ref in known else _split(ref)
         found = sorted({footprint for name in named for footprint in known.get(name, ())})
         named_pairs += [(row, footprint, len(found)) for footprint in found]

@@ -19,7 +19,7 @@ from cimkit.steps.link_text import (
     label_pairs,
 )
 from cimkit.tables import Addresses, Footprints
-from cimkit.tables._columns import IntArray
+from cimkit.tables._columns import BoolArray, IntArray
 
 NUMBERED = 0.98
 """Factor on what the neighbours of a door plate say: streets have their exceptions."""
@@ -51,9 +51,10 @@ class _Decided:
         self.parts.append(new)
         self.footprint[new.address] = new.footprint
 
-    def is_open(self, rows: IntArray) -> np.ndarray:
+    def is_open(self, rows: IntArray) -> BoolArray:
         """Which addresses have no link yet."""
-        return np.asarray(self.footprint[rows] < 0)
+        none: BoolArray = self.footprint[rows] < 0
+        return none
 
 
 def decide(city: City, given: Pairs, placed: Pairs, without: IntArray) -> Pairs:
@@ -129,7 +130,7 @@ def _by_label(
     asked: IntArray,
 ) -> None:
     """Addresses whose name is that of a footprint: where the place agrees, by their place."""
-    target = np.append(label_of, -1)[doors.of_address]
+    target = doors.of(label_of, -1)
     own = np.full(len(city.addresses), -1, np.int64)
     own[placed.address] = placed.footprint
     agree = (target[placed.address] == placed.footprint) & (placed.agreement >= 0)
@@ -149,12 +150,11 @@ def _doubt_other_names(
     How much, is learnt from addresses whose building the name tells: where their points lie in
     another named building, the point was wrong each time.
     """
-    door = doors.of_address[placed.address]
-    target = np.append(label_of, -1)[door]
+    target = doors.of(label_of, -1)[placed.address]
     wrong = (target >= 0) & (target != placed.footprint) & np.isin(placed.footprint, named)
     share = calibrated(OTHER_NAME, 0, int(wrong.sum()))
-    door = doors.of_address[rest.address]
-    other = (door >= 0) & (doors.keys.name[door] != "") & np.isin(rest.footprint, named)
+    own = doors.of(doors.keys.name, "")[rest.address]
+    other = (own != "") & np.isin(rest.footprint, named)
     return rest._replace(text=np.where(other, rest.text * share, rest.text))
 
 

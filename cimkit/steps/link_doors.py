@@ -5,7 +5,7 @@ All units and rooms of a building share one door: what is known of one holds for
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,20 +31,25 @@ class Doors(NamedTuple):
         Door of each address; -1 where its text names none.
     keys : AddressKeys
         Of each door.
-    street, premises : int64 array, shape (n,)
-        Number of its road, and of road, plate and name together; -1 where it has none.
+    street, plate, premises : int64 array, shape (n,)
+        Number of its road, of road and plate, and of road, plate and name together; -1 where it
+        has none.
     xy : float64 array, shape (n, 2)
         Middle of its located addresses, metres; NaN without one.
     scattered : bool array, shape (n,)
         The same text in several towns.
+    inside : bool array, shape (n_addresses,)
+        Whether the address is of a unit, floor or room behind the door.
     """
 
     of_address: IntArray
     keys: AddressKeys
     street: IntArray
+    plate: IntArray
     premises: IntArray
     xy: FloatArray
     scattered: BoolArray
+    inside: BoolArray
 
     def __len__(self) -> int:
         return len(self.street)
@@ -53,29 +58,37 @@ class Doors(NamedTuple):
     def plain(self) -> BoolArray:
         """Doors of a number on a road, with no name and no building behind it."""
         keys = self.keys
-        return (keys.number >= 0) & (keys.name == "") & (keys.building == "")
+        plain: BoolArray = (keys.number >= 0) & (keys.name == "") & (keys.building == "")
+        return plain
+
+    def of(self, column: Any, neutral: Any) -> Any:
+        """A column of doors as one of addresses, `neutral` for those without a door."""
+        return np.append(column, np.array([neutral], column.dtype))[self.of_address]
 
 
 def find_doors(addresses: Addresses, reach: float) -> Doors:
     """Doors of all addresses; one text means one place up to `TOWN` and `reach` metres."""
     keys = address_keys(addresses)
-    columns = [column.tolist() for column in keys]
+    texts = [column.tolist() for column in keys[:-1]]  # whatever is inside
     # A bare number on no road is another door in each address.
     lone = (keys.street == "") & (keys.name == "")
     named = (keys.number >= 0) | (keys.name != "") | (keys.building != "")
     tag = np.where(lone, np.arange(len(addresses)), -1).tolist()
-    door, first = _factorize(list(zip(*columns, tag, strict=True)))
-    whole = AddressKeys(*(column[first] for column in keys))
+    door, first = _factorize(list(zip(*texts, tag, strict=True)))
+    columns: Any = (column[first] for column in keys)
+    whole = AddressKeys(*columns)
     located = np.flatnonzero(addresses.located)
     xy, spread = _middles(door[located], addresses.x[located], addresses.y[located], len(first))
     street, _ = _factorize(whole.street.tolist())
     street[whole.street == ""] = -1
-    premises, _ = _factorize(
-        list(zip(*(c.tolist() for c in (whole.street, whole.number, whole.name)), strict=True))
-    )
+    plate, _ = _factorize(list(zip(street.tolist(), whole.number.tolist(), strict=True)))
+    premises, _ = _factorize(list(zip(plate.tolist(), whole.name.tolist(), strict=True)))
     premises[(whole.number < 0) & (whole.name == "")] = -1
+    plate[(street < 0) | (whole.number < 0)] = -1
     of_address = np.where(named, door, -1)
-    return Doors(of_address, whole, street, premises, xy, spread > TOWN + 2.0 * reach)
+    return Doors(
+        of_address, whole, street, premises, xy, spread > TOWN + 2.0 * reach, keys.inside
+    )
 
 
 def named_buildings(doors: Doors, footprints: Footprints, reach: float) -> IntArray:
@@ -85,12 +98,15 @@ def named_buildings(doors: Doors, footprints: Footprints, reach: float) -> IntAr
     one alone must be near the door. A label that is common, or a mere number, names nothing.
     """
     found = np.full(len(doors), -1, np.int64)
-    _, _, names, buildings = read_texts(footprints.label.tolist())
-    numbers = building_numbers(buildings)
+    rows_of: dict[str, list[int]] = {}
+    for row, label in enumerate(footprints.label.tolist()):
+        rows_of.setdefault(label, []).append(row)
+    labels = [label for label, rows in rows_of.items() if label and len(rows) <= COMMON]
+    _, _, names, buildings, _ = read_texts(labels)
     by_name: dict[str, list[tuple[str, int]]] = {}
-    for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
+    for label, name, number in zip(labels, names, building_numbers(buildings), strict=True):
         if name:
-            by_name.setdefault(name, []).append((number, row))
+            by_name.setdefault(name, []).extend((number, row) for row in rows_of[label])
     middle = (footprints.bounds[:, :2] + footprints.bounds[:, 2:]) / 2.0
     asked = np.flatnonzero((doors.keys.name != "") & ~doors.scattered).tolist()
     name, building = doors.keys.name.tolist(), doors.keys.building.tolist()

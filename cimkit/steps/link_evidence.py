@@ -12,7 +12,7 @@ from cimkit.steps.address.building_number import (
     building_number,
     building_numbers,
     compare_numbers,
-    label_number,
+    label_numbers,
 )
 from cimkit.tables import Addresses, Footprints, Issue, Links
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
@@ -98,13 +98,14 @@ def number_agreement(
 ) -> IntArray:
     """Whether the building numbers of pairs agree: 1, 0 where one is missing, or -1."""
     found = np.zeros(len(address), np.int64)
-    labels = footprints.label.tolist()
-    known = {label: label_number(label) for label in set(labels)}
-    number = np.array([known[label] for label in labels], TEXT)
-    rows = np.flatnonzero(number[footprint] != "")
-    own = building_numbers(addresses.address_text[address[rows]].tolist())
-    both = zip(own, number[footprint[rows]].tolist(), strict=True)
-    found[rows] = [0 if not one else compare_numbers(one, other) for one, other in both]
+    rows = np.flatnonzero(footprints.label[footprint] != "")
+    labels = footprints.label[footprint[rows]].tolist()
+    known = list(dict.fromkeys(labels))
+    number = dict(zip(known, label_numbers(known), strict=True))
+    theirs = [number[label] for label in labels]
+    numbered = np.array([text != "" for text in theirs], np.bool_)
+    own = iter(building_numbers(addresses.address_text[address[rows[numbered]]].tolist()))
+    found[rows] = [compare_numbers(next(own), other) if other else 0 for other in theirs]
     return found
 
 

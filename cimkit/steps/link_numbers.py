@@ -1,14 +1,14 @@
-"""Door plates along a street: each building is the likelier for a plate, the better its neighbours fit.
+"""Door plates along a street: how well a building fits a plate, its neighbours tell.
 
-A plate (门牌) stands between its neighbours on the same side, and two plates seldom belong to one
-building. `cimkit.kernels.number_chain` weighs all ways to hand out the buildings along a chain;
-then each plate gets a building, the surest first. Where no street is named, plates are chained
-by rising number of the same parity and by nearness.
+A plate (门牌) stands between its neighbours on the same side, and two plates seldom belong
+to one building. `cimkit.kernels.number_chain` weighs all ways to hand out buildings along a
+chain; then each plate gets a building, the surest first. Where no street is named, plates are
+chained by rising number of the same parity and by nearness.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -42,14 +42,15 @@ NAMED = 3.0
 """How much less likely a building is that another address calls by its name: e^-NAMED."""
 
 AT_POINT, EXPECTED = 4.0, 6.0
-"""Metres by which a plate may lie beside its building: at a good point, and where its neighbours
-lead; half a step of the numbers comes on top there."""
+"""Metres by which a plate may lie beside its building: at a good point, and where only its
+neighbours lead; half a step of the numbers comes on top there."""
 
 TOO_LITTLE, CLEAR = 0.02, 0.9
 """A plate gets no building below the first, and one that is taken only above the second."""
 
-ROUNDS = 6
-"""In which plates settle who claims which building; more change nothing that counts."""
+ROUNDS = 9
+"""In which plates settle who claims which building. Chosen on samples with errors of 10 and
+15 m: with fewer confidence is too low, with more too high."""
 
 _GAUSS, _RING = 144, 48
 
@@ -108,6 +109,9 @@ def follow_numbers(
     Sequence
     """
     plates = _chain(addresses, doors, accuracy)
+    if not len(plates.key):
+        nothing: Any = (np.empty(0, kind) for kind in _COLUMNS)
+        return _spread(Sequence(*nothing), plates.of_address)
     place, pace = chain_course(plates.starts, plates.key, *plates.xy.T.copy())
     fixed = _fixed(plates.of_address, settled)
     plate, found, evidence = _candidates(
@@ -126,9 +130,16 @@ def follow_numbers(
         starts, offsets, found, middle[found], evidence - NAMED * claimed, step
     )
     chosen = _hand_out(offsets, found, share, number[np.unique(fixed[:, 0])], len(footprints))
-    of_address = np.append(number, -1)[plates.of_address]
+    return _spread(chosen, np.append(number, -1)[plates.of_address])
+
+
+_COLUMNS = (np.int64, np.float64, np.int64, np.float64, np.int64)
+
+
+def _spread(chosen: Sequence, of_address: IntArray) -> Sequence:
+    """What plates got, for the addresses of each; -1 and 0 for those without a plate."""
     nothing = (-1, 0.0, -1, 0.0, 0)
-    columns = (
+    columns: Any = (
         np.append(column, neutral)[of_address].astype(column.dtype)
         for column, neutral in zip(chosen, nothing, strict=True)
     )
@@ -216,10 +227,13 @@ def _chain(addresses: Addresses, doors: Doors, accuracy: float) -> _Plates:
     order, starts = _along_streets(rows, key)
     if (rows[:, 0] < -1).any():
         order, starts = _by_nearness(order, starts, rows, key, xy, accuracy)
-    place = np.empty(n, np.int64)
-    place[order] = np.arange(n)
-    of_address = np.where(of_address >= 0, place[of_address], -1)
-    return _Plates(starts, key[order], xy[order], of_address)
+    # A plate without neighbours is left to its place.
+    long = np.diff(starts) > 1
+    order = order[np.repeat(long, np.diff(starts))]
+    starts = np.append(0, np.cumsum(np.diff(starts)[long]))
+    place = np.full(n + 1, -1, np.int64)
+    place[order] = np.arange(len(order))
+    return _Plates(starts, key[order], xy[order], place[of_address])
 
 
 def _along_streets(rows: IntArray, key: FloatArray) -> tuple[IntArray, IntArray]:
@@ -291,7 +305,8 @@ def _candidates(
     at = np.where(located[:, None], plates.xy, place)
     rows = np.flatnonzero(open_plate & np.isfinite(at[:, 0]))
     reach = NEAR + accuracy
-    near, distance, ends = nearest_footprints(*at[rows].T.copy(), grid, reach)
+    x, y = at[rows].T.copy()
+    near, distance, ends = nearest_footprints(x, y, grid, reach)
     rank = np.arange(len(near)) - np.repeat(ends[:-1], np.diff(ends))
     plate = np.repeat(rows, np.diff(ends))
     few = rank < CANDIDATES
@@ -323,7 +338,7 @@ def _evidence_of_points(
     open_plate: BoolArray,
     accuracy: float,
 ) -> tuple[IntArray, FloatArray]:
-    """Pairs of plate and footprint as one number, rising, -1 last; the gain of their evidence."""
+    """Pairs of plate and footprint as one number, rising, -1 last; what speaks for them."""
     rows = np.flatnonzero(addresses.located & (plates.of_address >= 0))
     rows = rows[open_plate[plates.of_address[rows]]]
     offsets = possible_errors(accuracy)
@@ -356,4 +371,5 @@ def possible_errors(accuracy: float) -> FloatArray:
     k = np.arange(_GAUSS + _RING)
     radius = np.full(len(k), float(accuracy))
     radius[:_GAUSS] *= np.sqrt(-np.log(1.0 - (k[:_GAUSS] + 0.5) / _GAUSS))
-    return radius[:, None] * np.column_stack([np.cos(turn * k), np.sin(turn * k)])
+    errors: FloatArray = radius[:, None] * np.column_stack([np.cos(turn * k), np.sin(turn * k)])
+    return errors

@@ -1,4 +1,4 @@
-"""What the text of an address says about its building: by label, by its siblings, as a compound.
+"""What the text of an address says about its building: its label, its siblings, its compound.
 
 And what that tells of the rules: where text and place can both be asked, one judges the other.
 """
@@ -20,7 +20,7 @@ INHERITED, LABEL, PREMISES, COMPOUND = 0.90, 0.75, 0.75, 0.60
 PRIOR = 20
 """A base counts as so many observations beside those of the data."""
 
-SAMPLE, ENOUGH = 20_000, 30
+SAMPLE, ENOUGH = 5_000, 30
 """Addresses looked at, and labelled ones needed, to say how exact the points are."""
 
 SET_BACK = 2.0
@@ -67,7 +67,7 @@ def measure_accuracy(
     step = max(len(addresses) // SAMPLE, 1)
     some = addresses.take(np.arange(0, len(addresses), step))
     doors = find_doors(some, 0.0)
-    target = np.append(named_buildings(doors, footprints, 50.0), -1)[doors.of_address]
+    target = doors.of(named_buildings(doors, footprints, 50.0), -1)
     rows = np.flatnonzero((target >= 0) & some.located)
     if len(rows) < ENOUGH:
         return 0.0
@@ -153,17 +153,16 @@ def inherited_pairs(
     `settled` is the footprint of each address, -1 without one. The same door goes before the
     address above, that before another door of the same plate and name.
     """
-    door = np.where(doors.scattered[doors.of_address], -1, doors.of_address)
-    door[doors.of_address < 0] = -1
-    premises = np.where(door >= 0, doors.premises[doors.of_address], -1)
-    of_door, of_premises = _only(door, settled), _only(premises, settled)
-    found = np.where(door[open_rows] >= 0, of_door[door[open_rows]], -1)
+    door = np.where(doors.of(doors.scattered, True), -1, doors.of_address)
+    one = (door >= 0) & (doors.of(doors.keys.building, "") == "")
+    plate = np.where(one, doors.of(doors.plate, -1), -1)
+    of_door, of_plate = _only(door, settled), _only(plate, settled)
+    found = of_door[door[open_rows]]
     base = np.full(len(open_rows), INHERITED)
-    above = _above(addresses, np.where(settled >= 0, settled, -1))[open_rows]
-    found = np.where(found < 0, above, found)
-    group = premises[open_rows]
-    by_plate = (found < 0) & (group >= 0) & (doors.keys.name[doors.of_address[open_rows]] != "")
-    found[by_plate] = of_premises[group[by_plate]]
+    found = np.where(found < 0, _above(addresses, settled)[open_rows], found)
+    named = doors.of(doors.keys.name, "")[open_rows] != ""
+    by_plate = (found < 0) & named
+    found[by_plate] = of_plate[plate[open_rows[by_plate]]]
     base[by_plate] = PREMISES
     rows = found >= 0
     return pairs(
@@ -215,11 +214,12 @@ def compound_pairs(
     `rows` are the addresses that may be compounds; `own_name` says of each footprint whether
     its label bears the name by which an address called it.
     """
-    premises = np.where(doors.of_address >= 0, doors.premises[doors.of_address], -1)
-    inside = (premises >= 0) & (settled >= 0) & (doors.keys.building[doors.of_address] != "")
+    premises = doors.of(doors.premises, -1)
+    inside = (premises >= 0) & (settled >= 0) & (doors.of(doors.keys.building, "") != "")
     members = np.unique(np.column_stack([premises[inside], settled[inside]]), axis=0)
     n = np.bincount(members[:, 0], minlength=int(premises.max(initial=-1)) + 1)
-    rows = rows[premises[rows] >= 0]
+    whole = (premises >= 0) & ~doors.inside & (doors.of(doors.keys.building, "") == "")
+    rows = rows[whole[rows]]
     rows = rows[n[premises[rows]] > 0]
     start = np.searchsorted(members[:, 0], premises[rows])
     count = n[premises[rows]]

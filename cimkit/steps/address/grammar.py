@@ -15,7 +15,7 @@ import numpy as np
 from cimkit.codes.text import half_width
 from cimkit.steps.address.building_number import building_numbers, han_value
 from cimkit.tables import Addresses
-from cimkit.tables._columns import TEXT, IntArray, TextArray
+from cimkit.tables._columns import TEXT, BoolArray, IntArray, TextArray
 
 _HAN = "零〇一二两三四五六七八九十百"
 _NUM = rf"(?:[A-Z]?\d{{1,4}}[A-Z]?|[{_HAN}]{{1,4}}|[A-Z]{{1,2}}|[甲乙丙丁戊己庚辛])"
@@ -27,8 +27,8 @@ _DOOR = (
 _STREET = rf"[^\n]{{1,12}}?(?:大道|大街|路|街(?!道)|巷|弄|胡同|(?:里|(?<!街)道)(?={_DOOR}))"
 _BUILDING = rf"(?:{_NUM}(?:号楼|楼栋|#楼|幢|栋|座|#))*"
 _INSIDE = (
-    rf"(?:{_NUM}(?:单元|梯|门))?(?:(?:\d{{1,3}}|[{_HAN}]{{1,3}})(?:层|楼|F))?"
-    r"(?:[A-Z]?\d{1,5}(?:室|房|户|号)?)?"
+    rf"((?:{_NUM}(?:单元|梯|门))?(?:(?:\d{{1,3}}|[{_HAN}]{{1,3}})(?:层|楼|F))?"
+    r"(?:[A-Z]?\d{1,5}(?:室|房|户|号)?)?)"
 )
 _ADDRESS = re.compile(
     rf"^(?:{_ABOVE}({_STREET})({_DOOR})?)?([^\n]*?)({_BUILDING}){_INSIDE}$", re.MULTILINE
@@ -46,6 +46,8 @@ class AddressKeys(NamedTuple):
     ----------
     street, name, building : text array, shape (n,)
         Road; compound or name; number of the building as `building_number` writes it.
+    inside : bool array, shape (n,)
+        Whether a unit, floor or room of it is meant.
     number, letter, part : int64 array, shape (n,)
         Door plate on the road, and what stands behind it: letter 1 in 15A, part 3 in 15号附3号.
     """
@@ -56,6 +58,7 @@ class AddressKeys(NamedTuple):
     part: IntArray
     name: TextArray
     building: TextArray
+    inside: BoolArray
 
 
 def address_keys(addresses: Addresses) -> AddressKeys:
@@ -67,10 +70,13 @@ def address_keys(addresses: Addresses) -> AddressKeys:
     >>> keys = address_keys(Addresses(["1", "2", "3"], texts, [0.0] * 3, [0.0] * 3))
     >>> [column.tolist() for column in keys]  # doctest: +NORMALIZE_WHITESPACE
     [['向阳路', '棠竹巷', ''], [12, 7, 41], [0, 0, 0], [0, 1, 0],
-     ['锦绣苑', '', ''], ['3', '', '']]
+     ['锦绣苑', '', ''], ['3', '', ''], [True, False, False]]
     """
-    street, door, name, building = read_texts(addresses.address_text.tolist())
+    street, door, name, building, tail = read_texts(addresses.address_text.tolist())
     given = addresses.elements
+    if (given.street != "").any():  # a text that is no address of this form names nothing
+        told = ((given.street != "") & (given.number != "")).tolist()
+        name = ["" if t and not s else n for t, s, n in zip(told, street, name, strict=True)]
     street = _prefer(given.street, street)
     door = _prefer(given.number, door)
     named = given.building.tolist()
@@ -83,31 +89,31 @@ def address_keys(addresses: Addresses) -> AddressKeys:
     building = _prefer(own, [numbers[text] for text in building])
     plates = {text: plate(text) for text in set(door)}
     figures = np.array([plates[text] for text in door], np.int64).reshape(-1, 3).T
-    return AddressKeys(
-        np.array(street, TEXT),
-        *(column.copy() for column in figures),
-        np.array(name, TEXT),
-        np.array(building, TEXT),
-    )
+    number, letter, part = (column.copy() for column in figures)
+    road, named, own = (np.array(column, TEXT) for column in (street, name, building))
+    inside = np.array([text != "" for text in tail], np.bool_)
+    for column in (given.unit, given.floor, given.room):
+        inside |= column != ""
+    return AddressKeys(road, number, letter, part, named, own, inside)
 
 
-def read_texts(texts: list[str]) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Road, door plate, name and building as written in each text.
+def read_texts(texts: list[str]) -> tuple[list[str], ...]:
+    """Road, door plate, name, building and what is inside it, as written in each text.
 
     Examples
     --------
-    >>> read_texts(["锦绣苑3期B座", "中山路5号"])
-    (['', '中山路'], ['', '5号'], ['锦绣苑3期', ''], ['B座', ''])
+    >>> read_texts(["锦绣苑3期B座301室", "中山路5号"])
+    (['', '中山路'], ['', '5号'], ['锦绣苑3期', ''], ['B座', ''], ['301室', ''])
     """
     lines = [text.replace("\n", " ") for text in texts]
     plain = _SPACES.sub("", half_width("\n".join(lines)).upper())
     found = _ADDRESS.findall(plain) if texts else []
-    columns = zip(*found, strict=True) if found else ((), (), (), ())
-    street, door, name, building = (list(column) for column in columns)
+    columns = zip(*found, strict=True) if found else ((), (), (), (), ())
+    street, door, name, building, tail = (list(column) for column in columns)
     for k, text in enumerate(plain.split("\n")):
         if text and not street[k] and not building[k] and _PLATE.fullmatch(text):
-            name[k], door[k] = "", text
-    return street, door, name, building
+            name[k], door[k], tail[k] = "", text, ""
+    return street, door, name, building, tail
 
 
 def plate(text: str) -> tuple[int, int, int]:
