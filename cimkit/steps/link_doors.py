@@ -87,7 +87,7 @@ def find_doors(addresses: Addresses, reach: float) -> Doors:
     plate[(street < 0) | (whole.number < 0)] = -1
     of_address = np.where(named, door, -1)
     return Doors(
-        of_address, whole, street, premises, xy, spread > TOWN + 2.0 * reach, keys.inside
+        of_address, whole, street, plate, premises, xy, spread > TOWN + 2.0 * reach, keys.inside
     )
 
 

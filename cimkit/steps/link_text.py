@@ -20,7 +20,7 @@ INHERITED, LABEL, PREMISES, COMPOUND = 0.90, 0.75, 0.75, 0.60
 PRIOR = 20
 """A base counts as so many observations beside those of the data."""
 
-SAMPLE, ENOUGH = 5_000, 30
+SAMPLE, ENOUGH = 20_000, 30
 """Addresses looked at, and labelled ones needed, to say how exact the points are."""
 
 SET_BACK = 2.0
