@@ -41,7 +41,10 @@ FLOOR = 1e-3
 NAMED = 3.0
 """How much less likely a building is that another address calls by its name: e^-NAMED."""
 
-AT_POINT, EXPECTED = 4.0, 6.0
+NONE = 0.05
+"""Likelihood that a plate belongs to none of the buildings, where the best one may have 1."""
+
+AT_POINT, EXPECTED = 8.0, 6.0
 """Metres by which a plate may lie beside its building: at a good point, and where only its
 neighbours lead; half a step of the numbers comes on top there."""
 
@@ -132,10 +135,13 @@ def follow_numbers(
     offsets = np.searchsorted(plate, np.arange(keep.sum() + 1))
     step = pace[keep] * np.append(np.diff(plates.key[keep]), 0.0)[:, None]
     middle = (footprints.bounds[:, :2] + footprints.bounds[:, 2:]) / 2.0
-    share = chain_marginals(
-        starts, offsets, found, middle[found], evidence - NAMED * claimed, step
-    )
-    chosen = _hand_out(offsets, found, share, number[np.unique(fixed[:, 0])], len(footprints))
+    evidence -= NAMED * claimed
+    share = chain_marginals(starts, offsets, found, middle[found], evidence, step)
+    best = np.exp(np.minimum(np.maximum.reduceat(evidence, offsets[:-1]), 0.0))
+    share *= (best / (best + NONE))[plate]
+    located = np.isfinite(plates.xy[keep, 0])
+    settled_plates = number[np.unique(fixed[:, 0])]
+    chosen = _hand_out(offsets, found, share, settled_plates, located, len(footprints))
     return _spread(chosen, np.append(number, -1)[plates.of_address])
 
 
@@ -153,11 +159,17 @@ def _spread(chosen: Sequence, of_address: IntArray) -> Sequence:
 
 
 def _hand_out(
-    offsets: IntArray, found: IntArray, share: FloatArray, fixed: IntArray, n_footprints: int
+    offsets: IntArray,
+    found: IntArray,
+    share: FloatArray,
+    fixed: IntArray,
+    located: BoolArray,
+    n_footprints: int,
 ) -> Sequence:
     """Give each plate a building, the surest first; a row for each plate.
 
-    What is left to a plate counts: where a building is taken, the others share what it had.
+    What is left to a plate counts: where a building is taken, the others share what it had. A
+    second plate in one building must have a place that says so.
     """
     n = len(offsets) - 1
     plate = np.repeat(np.arange(n), np.diff(offsets))
@@ -172,7 +184,7 @@ def _hand_out(
     for row, footprint, value in pairs:
         if not open_plate[row] or value < TOO_LITTLE:
             continue
-        if taken[footprint] and value < CLEAR:
+        if taken[footprint] and (value < CLEAR or not located[row]):
             left[row] -= value
             continue
         best[row], probability[row] = footprint, value / max(left[row], value)
