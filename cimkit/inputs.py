@@ -29,6 +29,7 @@ from cimkit.steps.divide import divide
 from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, TextArray
+from cimkit.tables.divisions import Divisions
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.tables.reviews import Reviews
 from cimkit.write.partitions import file_sha256
@@ -44,6 +45,7 @@ class Inputs(NamedTuple):
     balances: list[Balance]
     division: TextArray
     division_name: TextArray
+    divisions: Divisions | None
     reviews: Reviews
 
     @property
@@ -93,10 +95,13 @@ def read_inputs(job: Job) -> Inputs:
     addresses, found = _read_addresses(job, footprints)
     issues += found
     balance = _footprint_balance(len(raw), footprints, issues)
-    division, names, found = _divide(job, footprints)
+    division, names, divisions, found = _divide(job, footprints)
     reviews, notes = _read_reviews(job)
     issues += found + notes + _datum_issues(job)
-    return Inputs(footprints, addresses, headers, issues, [balance], division, names, reviews)
+    balances = [balance]
+    return Inputs(
+        *(footprints, addresses, headers, issues, balances, division, names, divisions, reviews)
+    )
 
 
 def input_files(
@@ -149,11 +154,13 @@ def _read_reviews(job: Job) -> tuple[Reviews, list[Issue]]:
     return Reviews.concatenate(parts), issues
 
 
-def _divide(job: Job, footprints: Footprints) -> tuple[TextArray, TextArray, list[Issue]]:
+def _divide(
+    job: Job, footprints: Footprints
+) -> tuple[TextArray, TextArray, Divisions | None, list[Issue]]:
     """Code and name of the division of each building: of the job, or by the polygons."""
     n = len(footprints)
     if not job.division or job.division.isdigit():
-        return np.full(n, job.division, TEXT), np.full(n, "", TEXT), []
+        return np.full(n, job.division, TEXT), np.full(n, "", TEXT), None, []
     names, issues = read_division_names(job.division_names) if job.division_names else ({}, [])
     divisions, found = read_divisions(job.division, crs=job.crs, names=names)
     box = tuple(shapely.total_bounds(divisions.polygons).tolist())
@@ -161,7 +168,7 @@ def _divide(job: Job, footprints: Footprints) -> tuple[TextArray, TextArray, lis
     codes, doubts = divide(footprints, divisions)
     title = dict(zip(divisions.code.tolist(), divisions.name.tolist(), strict=True))
     titles = np.array([title.get(code, "") for code in codes.tolist()], TEXT)
-    return codes, titles, issues + found + doubts
+    return codes, titles, divisions, issues + found + doubts
 
 
 def _probe_clouds(job: Job, footprints: Footprints) -> tuple[list[LasHeader], list[Issue]]:

@@ -18,6 +18,7 @@ from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
+from cimkit.linking import link_addresses
 from cimkit.products import (
     LIBRARIES,
     Made,
@@ -48,12 +49,10 @@ from cimkit.steps.ground_filter import (
     find_ground,
     join_lowest,
 )
-from cimkit.steps.link import link
 from cimkit.steps.reconstruct.heights import HeightRules
-from cimkit.steps.review import apply_reviews
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
-from cimkit.tables import Addresses, Issue, Links, Terrain, TileTree, sort_issues
+from cimkit.tables import Issue, Terrain, TileTree, sort_issues
 from cimkit.tables._columns import TextArray
 from cimkit.tables.changes import Origin
 from cimkit.tasks import (
@@ -191,7 +190,7 @@ def _make_city(
     clock.lap("decode")
     made = _make_blocks(job, inputs, encoding.codes, blocks, scan, workers, work)
     clock.lap("blocks")
-    links, link_issues = _link(job, inputs, encoding.codes)
+    links, link_issues = link_addresses(job, inputs, encoding.codes)
     address = primary_addresses(inputs, links)
     clock.lap("link")
     placement = _placement(job, inputs)
@@ -399,21 +398,6 @@ def _make_tiles(
             made.buildings.take(rows), address[rows], stored, order, placement, f"{work}/tiles"
         )
     return list(workers.run("tile", make_tile, tasks))
-
-
-def _link(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, list[Issue]]:
-    """Links of all addresses, as the rules and then people say; none without addresses."""
-    addresses = inputs.addresses or Addresses.empty(job.crs)
-    links, issues = link(
-        addresses,
-        inputs.footprints,
-        codes=codes,
-        edge_distance=job.edge_distance,
-        accuracy=job.address_accuracy_m,
-    )
-    names = inputs.footprints.building_id
-    links, found = apply_reviews(links, inputs.reviews, addresses, names, codes)
-    return links, issues + found
 
 
 def _placement(job: Job, inputs: Inputs) -> Placement:

@@ -52,7 +52,7 @@ def _fit(way: Any, step: Any, same: bool) -> float:
         along, across = np.linalg.norm(way), 0.0
     spread = chain.ALONG_SHARE * length + chain.ALONG
     misfit = ((along - length) / spread) ** 2 + (across / chain.ACROSS) ** 2
-    return -min(0.5 * misfit + chain.SAME * same, 20.0)
+    return -min(float(0.5 * misfit + chain.SAME * same), 20.0)
 
 
 def plates(rng: np.random.Generator, n: int) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ FLOORS = (
     ("read", "steps", "check", "write", "register", "analyse"),
     (
         *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "registration"),
+        "linking",
         *("sample", "plot", "export"),
     ),
     ("cli", "view", "serve"),

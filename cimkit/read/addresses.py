@@ -67,6 +67,8 @@ _ELEMENT_ROLES = {
     "unit": "unit",
     "floor": "floor",
     "room": "room",
+    "valid_from": "valid from",
+    "valid_to": "valid to",
 }
 """Columns of elements, and what they are called in `cimkit.read.columns.ALIASES`."""
 
@@ -146,6 +148,8 @@ def read_addresses(
         given = _from_table(path, table, fields, with_places=with_places)
     else:
         given = _from_vector(path, layer, fields, encoding)
+    for name in {"valid_from", "valid_to"} & set(given.elements):
+        given.elements[name] = [_as_date(text) for text in given.elements[name]]
     issues = given.issues
     issues += report_mojibake("addresses", file.name, given.texts)
     for part, values in (
@@ -327,6 +331,18 @@ def _find_elements(columns: tuple[str, ...], path: str) -> dict[str, list[str]]:
         part: find_columns(columns, AUTO, role, path) for part, role in _ELEMENT_ROLES.items()
     }
     return {part: names for part, names in found.items() if names}
+
+
+def _as_date(text: str) -> str:
+    """A date as YYYY-MM-DD; "" for what is none.
+
+    Examples
+    --------
+    >>> _as_date("2025/6/30"), _as_date("20250630"), _as_date("9999"), _as_date("无")
+    ('2025-06-30', '2025-06-30', '', '')
+    """
+    found = re.match(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})(?!\d)", text.strip())
+    return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}" if found else ""
 
 
 def _first_filled(columns: list[list[str]]) -> list[str]:

@@ -63,6 +63,8 @@ ALIASES = {
     "unit": ("unit", "单元号", "单元", "dyh", "号座", "haozuo"),
     "floor": ("floor", "楼层号", "楼层", "lch", "lc"),
     "room": ("room", "房号", "室号", "户室号", "房间号", "dyfh", "fjh"),
+    "valid from": ("valid_from", "生效日期", "启用日期", "sxrq", "qyrq"),
+    "valid to": ("valid_to", "失效日期", "注销日期", "截止日期", "zxrq"),
     "division code": ("code", "区划代码", "行政区划代码", "xzqhdm", "xzqdm", "dm", "adcode"),
     "division name": ("name", "名称", "区划名称", "xzqmc", "mc"),
 }  # fmt: skip

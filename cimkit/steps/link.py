@@ -61,14 +61,21 @@ def link(
 ) -> tuple[Links, list[Issue]]:
     """Link addresses to buildings (地址挂接), many to many.
 
-    The first rule that decides wins. **R0**: the address names the building by `building_id`
-    or code, or several separated by ``;`` or ``,``; a multipart building may be named without
-    its ``#1``, ``#2``. **R1**: one footprint, and only one, covers the point. **R2**: several
-    cover it; the one whose label has the building number (幢号) of the address, else the
-    smallest: a tower stands on a podium. **R3**: the point lies outside, the nearest footprint
-    is at most `edge_distance` away, and the second at least twice as far. All other addresses
-    stay unlinked, with a reason: ``NO_COORDINATES``, ``UNKNOWN_BUILDING_REF`` (and no
-    coordinates), ``AMBIGUOUS`` (R2), ``AMBIGUOUS_EDGE`` (R3), ``TOO_FAR``.
+    **R0**: the address names the building by `building_id` or code, or several separated by
+    ``;`` or ``,``; a multipart building may be named without its ``#1``, ``#2``. **R1**: one
+    footprint, and only one, covers the point. **R2**: several cover it; the one whose label has
+    the building number (幢号) of the address, else the smallest: a tower stands on a podium.
+    **R3**: the point lies outside, the nearest footprint is at most `edge_distance` away, and
+    the second at least twice as far. **R4**: the door plate stands between its neighbours on
+    the same side of the street (`cimkit.steps.link_numbers`). **R5**: a footprint bears the
+    name of the address (锦绣苑3幢); or another address of the same door, or the one above, has
+    a building. **R6**: a compound (院落) is linked to all buildings of the addresses in it.
+
+    Where points are exact, places go before texts, but a name that is the label of another
+    footprint goes before a point in a building of another number. Where they are not, names and
+    the order of numbers go first. All other addresses stay unlinked, with a reason:
+    ``NO_COORDINATES``, ``UNKNOWN_BUILDING_REF`` (and no coordinates), ``AMBIGUOUS`` (R2),
+    ``AMBIGUOUS_EDGE`` (R3), ``TOO_FAR``, ``UNLIKELY`` (a confidence below 0.05).
 
     Parameters
     ----------
@@ -83,7 +90,8 @@ def link(
         A point farther than this from the building that the address names is a conflict,
         metres.
     accuracy : float, default 0.0
-        Root mean square error of the address points, metres; 0 if they are exact.
+        Root mean square error of the address points, metres. 0 measures it on addresses whose
+        name is on a label, and takes the points for exact where there are fewer than 30.
 
     Returns
     -------
@@ -103,48 +111,38 @@ def link(
     Notes
     -----
     **Confidence** is the product of three factors, which each link keeps: the base of the
-    rule, a factor for the accuracy of the point, a factor for the building number. Bases: R0
-    1.00, or 0.60 beyond `given_far`; R1 0.95, or 0.80 where the label bears another building
-    number than the address; R2 0.80; R3 0.85. Factor for the number: 1, but 0.84 in rule R3
-    where the label bears another one. In rule R2 a candidate gets half where another one, or
-    none, bears the number, and less the larger it is than the smallest; two that differ by
-    less than 0.05 are ambiguous. A building number counts where both address and label have
-    one (`cimkit.steps.address.building_number`). The factor for the point is 1 where
-    `accuracy` is 0; its law, and how well it holds on real addresses, is in
-    `cimkit.steps.link_accuracy`.
+    rule, a factor for the accuracy of the point, a factor for the text. Bases: R0 1.00, or 0.60
+    beyond `given_far`; R1 0.95, or 0.80 where the label bears another building number than the
+    address; R2 0.80; R3 0.85; R4 0.98 times what the numbers say; R5 0.90 from the same door or
+    the address above, 0.75 by the label or from the same plate; R6 0.60. In rule R2 a candidate
+    gets half where another one, or none, bears the number, and less the larger it is than the
+    smallest; two that differ by less than 0.05 are ambiguous. The factor for the point is 1
+    where the points are exact; else its law is in `cimkit.steps.link_accuracy`.
 
-    **Measured** on five samples of 300 buildings (`cimkit.make_sample`, seeds 1 to 5), whose
-    footprints bear building numbers where a compound has several, with ``accuracy=0``. Rows
-    *moved*: all points moved by a fixed length in a random direction. Rows *twins*: over each
-    labelled footprint a second one, 0.3 m beside it, with another number; R2 leaves 796
-    addresses without a number as ``AMBIGUOUS``:
+    A base counts as twenty observations. Where text and place can both be asked, the data add
+    theirs: R1 and R3 by how often building number and label agree, R5 by how often a label lies
+    near the point. What is seen of labelled buildings is taken to hold for all.
 
-    ==========  ====  ================  =====  ======  =====
-    points      rule  building number   links  stated  right
-    ==========  ====  ================  =====  ======  =====
-    exact       R1    agrees              693  0.95    1.000
-    exact       R1    none to compare     858  0.95    1.000
-    exact       R3    agrees              872  0.85    1.000
-    exact       R3    none to compare     296  0.85    1.000
-    twins       R2    agrees              415  0.80    1.000
-    moved 5 m   R1    agrees              838  0.95    1.000
-    moved 5 m   R1    none to compare     727  0.95    0.816
-    moved 5 m   R3    agrees              341  0.85    1.000
-    moved 5 m   R3    none to compare     212  0.85    0.948
-    moved 20 m  R1    agrees              243  0.95    1.000
-    moved 20 m  R1    none to compare     443  0.95    0.045
-    moved 20 m  R1    contradicts         121  0.80    0.000
-    moved 20 m  R3    agrees              135  0.85    1.000
-    moved 20 m  R3    none to compare     136  0.85    0.125
-    moved 20 m  R3    contradicts         104  0.72    0.000
-    ==========  ====  ================  =====  ======  =====
+    **Measured** on samples of 69,500 buildings and 100,000 addresses (`cimkit.make_sample`,
+    seeds 6 and 5), whose large buildings bear names and whose 80 % of small houses do not; no
+    accuracy was stated. *Noisy*: each coordinate off by 10 m (standard deviation), 5 % name a
+    wrong township, 20 % have no coordinates, 10 % are typed otherwise:
 
-    The stated bases are too low for exact points and far too high for points that are worse
-    than said: state `accuracy`, and all R1 links moved by 5 m are stated 0.83 where 0.90 are
-    right (10 m: 0.61 and 0.67). Where a number contradicts, the point was wrong every time
-    here, never the label; that samples have no wrong labels is their choice, so look at
-    ``LINK_CONFLICT``. The samples are invented: the figures say how rules behave, not how good
-    a city's addresses are.
+    ======  ======  =========  ======  =================  ======  =====
+    points  links   precision  recall  confidence         stated  right
+    ======  ======  =========  ======  =================  ======  =====
+    exact   94,582  1.000      0.999   0.9 to 1: all      1.00    1.000
+    noisy   94,618  0.996      0.995   0.9 to 1: 93,638   0.99    0.999
+    .       .       .          .       0.8 to 0.9: 445    0.86    0.881
+    .       .       .          .       0.7 to 0.8: 227    0.76    0.744
+    .       .       .          .       below 0.7: 308     0.59    0.636
+    ======  ======  =========  ======  =================  ======  =====
+
+    On 123 real house numbers in 160 houses (delft_centre), moved by 2 and 5 m in a random
+    direction and with that accuracy stated, mean F1 of three seeds is 0.91 and 0.80; the
+    nearest footprint alone has 0.80 and 0.38. How rooms and compounds fare in real tables is
+    not measured here. Samples are invented: the figures say how rules behave, not how good a
+    city's addresses are.
 
     Examples
     --------

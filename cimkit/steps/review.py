@@ -80,7 +80,16 @@ def apply_reviews(
         text = f"{', '.join(sorted(people[address]))} contradict each other; as the rules say"
         issues.append(Issue("WARNING", CONFLICT, "addresses", address, text))
     settled = {pair: min(v) for pair, v in said.items() if pair[0] not in disputed}
-    return _apply(links, settled, disputed, addresses), sorted(set(issues))
+    links = _apply(links, settled, disputed, addresses)
+    return _signed(links, people), sorted(set(issues))
+
+
+def _signed(links: Links, people: Mapping[str, set[str]]) -> Links:
+    """Reviewed links with the names of those who have decided about their address."""
+    who = links.reviewed_by.copy()
+    for row in np.flatnonzero(links.review_state != "auto").tolist():
+        who[row] = ";".join(sorted(people.get(str(links.address_id[row]), ())))
+    return replace(links, reviewed_by=who)
 
 
 def join_reviews(
@@ -233,6 +242,7 @@ def _made(added: Mapping[_Pair, str], addresses: Addresses) -> list[dict[str, An
     return [
         {
             **_EVIDENCE,
+            **dict.fromkeys(_STAMPS, ""),
             "address_id": address,
             "building_id": building,
             "review_state": decision,
@@ -246,13 +256,21 @@ def _primary(columns: Mapping[str, Any], place: IntArray, rank: IntArray) -> Boo
     """One link of each building: reviewed, then surest, nearest, first of the addresses."""
     reviewed = [state in ("accepted", "edited") for state in columns["review_state"].tolist()]
     far = np.nan_to_num(columns["distance_m"], nan=np.inf)
-    others = ~np.array(reviewed, np.bool_)
+    others = (~np.array(reviewed, np.bool_)).astype(np.int64)
+    others[columns["rule"] == "R6"] = 2  # a compound is nobody's own address
     best = np.lexsort((place, far, -columns["confidence"], others, rank))
     first = np.append(True, np.diff(rank[best]) != 0)[: len(best)]
+    first &= columns["rule"][best] != "R6"
     primary = np.zeros(len(rank), np.bool_)
     primary[best[first]] = True
     return primary
 
+
+_STAMPS = (
+    *("reviewed_by", "source_dataset", "source_hash", "method_version", "params_hash"),
+    *("created_at", "valid_from", "valid_to"),
+)
+"""Columns that are filled in for all links alike, after all decisions."""
 
 _EVIDENCE: dict[str, Any] = {
     "rule": RULE,

@@ -35,6 +35,8 @@ class Elements:
         Compound (小区) and building in it (幢号).
     unit, floor, room : text array, shape (n,)
         Entrance (单元, 号座), storey (楼层) and room (户室).
+    valid_from, valid_to : text array, shape (n,)
+        First and last day on which the address is in force, YYYY-MM-DD.
 
     Examples
     --------
@@ -53,6 +55,8 @@ class Elements:
     unit: TextArray
     floor: TextArray
     room: TextArray
+    valid_from: TextArray
+    valid_to: TextArray
 
     def __post_init__(self) -> None:
         n = len(self.kind)

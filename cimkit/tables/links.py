@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -33,6 +33,14 @@ _TEXTS = {
     "crs_in": "",
     "transform": "",
     "review_state": "auto",
+    "reviewed_by": "",
+    "source_dataset": "",
+    "source_hash": "",
+    "method_version": "",
+    "params_hash": "",
+    "created_at": "",
+    "valid_from": "",
+    "valid_to": "",
 }
 """Text columns, and what they hold where nothing is given."""
 
@@ -41,6 +49,8 @@ _COLUMNS = (
     *("building_id", "address_id", "role", "rule", "confidence", "factors", "distance_m"),
     *("inside", "n_candidates", "runner_up_id", "runner_up_confidence", "text_similarity"),
     *("matched_elements", "conflicts", "source_row", "crs_in", "transform", "review_state"),
+    *("reviewed_by", "source_dataset", "source_hash", "method_version", "params_hash"),
+    *("created_at", "valid_from", "valid_to"),
     "primary",
 )
 """Columns of the DataFrame, in their order."""
@@ -58,7 +68,8 @@ class Links:
         The pair; unique as a pair.
     rule : text array, shape (n,)
         ``R0`` given by the source, ``R1`` inside one footprint, ``R2`` inside several, ``R3``
-        at the edge of one, ``REVIEW`` made by a person.
+        at the edge of one, ``R4`` by its number on the street, ``R5`` by its name or its
+        siblings, ``R6`` a compound, ``REVIEW`` made by a person.
     confidence : float64 array, shape (n,)
         Probability in [0, 1] that the pair is right: the product of the factors.
     distance_m : float64 array, shape (n,)
@@ -85,14 +96,24 @@ class Links:
     matched_elements : text array, shape (n,), optional
         Elements of the address found on the label: ``building``.
     conflicts : text array, shape (n,), optional
-        ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, ``REVIEW_CONFLICT``, separated by ``;``; ""
-        where none.
+        ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, ``REVIEW_CONFLICT`` and the kinds of
+        `cimkit.steps.link_conflicts.mark_conflicts`, separated by ``;``; "" where none.
     source_row : int64 array, shape (n,), optional
         Number of the address in its file; -1 where unknown.
     crs_in, transform : text array, shape (n,), optional
         CRS of the coordinates in the file; ``A -> B`` where they were transformed.
     review_state : text array, shape (n,), optional
         ``auto`` until a person says ``accepted``, ``rejected`` or ``edited``.
+    reviewed_by : text array, shape (n,), optional
+        Who has said so, separated by ``;``.
+    source_dataset, source_hash : text array, shape (n,), optional
+        File of the address and the start of its SHA-256.
+    method_version, params_hash : text array, shape (n,), optional
+        What made the link, and the start of the SHA-256 of its parameters.
+    created_at : text array, shape (n,), optional
+        Date of the city (`as_of`); "" where the user gives none.
+    valid_from, valid_to : text array, shape (n,), optional
+        Days between which the address is in force, YYYY-MM-DD.
     """
 
     building_id: TextArray
@@ -115,6 +136,14 @@ class Links:
     crs_in: TextArray = ()  # type: ignore[assignment]
     transform: TextArray = ()  # type: ignore[assignment]
     review_state: TextArray = ()  # type: ignore[assignment]
+    reviewed_by: TextArray = ()  # type: ignore[assignment]
+    source_dataset: TextArray = ()  # type: ignore[assignment]
+    source_hash: TextArray = ()  # type: ignore[assignment]
+    method_version: TextArray = ()  # type: ignore[assignment]
+    params_hash: TextArray = ()  # type: ignore[assignment]
+    created_at: TextArray = ()  # type: ignore[assignment]
+    valid_from: TextArray = ()  # type: ignore[assignment]
+    valid_to: TextArray = ()  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -165,6 +194,10 @@ class Links:
         return type(self)(
             **chosen, unlinked_id=self.unlinked_id, unlinked_reason=self.unlinked_reason
         )
+
+    def with_conflicts(self, conflicts: TextArray) -> Self:
+        """The same links with other conflicts, shape (n,)."""
+        return replace(self, conflicts=conflicts)
 
     def to_pandas(self) -> pd.DataFrame:
         """The pairs as a DataFrame; the unlinked addresses are in `unlinked_to_pandas`."""
