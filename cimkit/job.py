@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from cimkit.errors import ParameterError
-from cimkit.tables.registerurl import is_url, parse_address
+from cimkit.registerurl import is_url, parse_address
 
 AUTO = "auto"
 

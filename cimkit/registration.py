@@ -24,13 +24,13 @@ from cimkit.register import (
     read_snapshot,
     save_reviews,
 )
+from cimkit.registerurl import is_url
 from cimkit.steps.encode import Encoding, ancestry
 from cimkit.steps.review import join_reviews, settled_reviews
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
 from cimkit.tables.changes import OF_ROWS, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
-from cimkit.tables.registerurl import is_url
 from cimkit.tables.reviews import Reviews
 from cimkit.write.store import Staging
 

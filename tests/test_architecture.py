@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "cimkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
-    ("tables", "errors", "limits", "job"),
+    ("tables", "errors", "limits", "job", "registerurl"),
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
     (

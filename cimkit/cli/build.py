@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cimkit.cli.terminal import plain, print_json
-from cimkit.tables.registerurl import shown
+from cimkit.registerurl import shown
 
 if TYPE_CHECKING:
     from cimkit.read.city import City

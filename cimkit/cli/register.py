@@ -10,7 +10,7 @@ import typer
 
 from cimkit.cli.terminal import explained, plain, print_json
 from cimkit.errors import ParameterError
-from cimkit.tables.registerurl import shown
+from cimkit.registerurl import shown
 
 if TYPE_CHECKING:
     from cimkit.tables.changes import Change

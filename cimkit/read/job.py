@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cimkit.errors import FormatError
-from cimkit.tables.registerurl import is_url
+from cimkit.registerurl import is_url
 
 _PATHS = ("footprints", "addresses", "dem", "register", "sha256sums", "division_names")
 

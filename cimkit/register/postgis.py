@@ -18,8 +18,8 @@ from pyproj import CRS
 
 from cimkit.errors import StoreError
 from cimkit.register.session import BUSY, LOCK_WAIT_S, NO_REGISTER, RIVAL, Row
+from cimkit.registerurl import parse_address, shown
 from cimkit.tables._columns import TextArray
-from cimkit.tables.registerurl import parse_address, shown
 
 try:
     import psycopg

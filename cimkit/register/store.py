@@ -35,11 +35,11 @@ from cimkit.register.history import (
     upgrade,
 )
 from cimkit.register.session import NO_REGISTER, Backend, Session
+from cimkit.registerurl import is_url
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
 from cimkit.tables.changes import Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords, Lineage
-from cimkit.tables.registerurl import is_url
 from cimkit.tables.reviews import Reviews
 
 Place = str | Path

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cimkit.errors import ParameterError
 from cimkit.job import Job
-from cimkit.tables.registerurl import is_url, parse_address, shown
+from cimkit.registerurl import is_url, parse_address, shown
 
 
 @pytest.mark.parametrize(
