@@ -17,7 +17,8 @@ FLOORS = (
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
     (
-        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "registration"),
+        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "interiors"),
+        "registration",
         *("sample", "plot", "export"),
     ),
     ("cli", "view", "serve"),
