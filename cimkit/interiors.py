@@ -51,6 +51,11 @@ class Interior(NamedTuple):
         return room_balance(self.storeys, self.rooms)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Number of storeys and of rooms in buildings."""
+        return {"storeys": len(self.storeys), "rooms": len(self.rooms)}
+
+    @property
     def layers(self) -> dict[str, Any]:
         """Frames for ``city.gpkg``: a row a storey, with its number of rooms; a row a room."""
         storeys = self.storeys.to_pandas()

@@ -400,6 +400,7 @@ def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
                 "links": len(city.links),
                 "tiles": len(city.tree),
                 "issues": len(city.issues),
+                **(city.interior.counts if city.interior else {}),
             },
             "issues": count_issues(city.issues),
             "outputs": facts.outputs,

@@ -52,7 +52,7 @@ class Storeys:
     Storeys(2 rows, 0.0 MB)
     >>> storeys.rows_of(["a", "a", "b"], [2, 9, 1])
     array([ 1, -1, -1])
-    >>> Storeys([], [], [], [], []).to_pandas().empty
+    >>> Storeys.empty().to_pandas().empty
     True
     """
 
@@ -77,6 +77,11 @@ class Storeys:
         if (self.z_top <= self.z_bottom).any():
             raise TableError("Storeys: a storey ends no higher than it begins")
         self._check_order()
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No storeys."""
+        return cls(*([np.empty(0, dtype=np.int64)] * 5))
 
     def _check_order(self) -> None:
         """One run of rows for each building, each row on top of the one before it."""

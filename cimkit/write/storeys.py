@@ -115,6 +115,7 @@ def storey_features(
         above = int((storeys.number[own] > 0).sum())
         things[name] |= {
             "attributes": {"code": code, "storeysAboveGround": above},
+            "geometry": [],  # CityJSON 1.1 wants the key
             "children": list(things)[1:],
         }
         yield _line(name, things, vertices)
@@ -163,8 +164,12 @@ def _unit(rooms: Rooms, row: int, storey: str | None) -> dict[str, Any]:
         for name in ("address_id", "unit", "room", "building_address")
     }
     attributes |= {"floor": int(rooms.floor[row]) or None, "storey": storey}
-    parents = [str(rooms.building_id[row])]
-    return {"type": "BuildingUnit", "attributes": attributes, "parents": parents}
+    return {
+        "type": "BuildingUnit",
+        "attributes": attributes,
+        "geometry": [],
+        "parents": [str(rooms.building_id[row])],
+    }
 
 
 def _slab(models: Models, row: int, base: IntXYZ, vertices: list[list[int]]) -> dict[str, Any]:
