@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +97,11 @@ def test_every_room_is_accounted_for(city):
 
 
 def test_slabs_are_closed_and_as_large_as_the_building(city, features):
-    volumes, faults, n = Counter[str](), [], 0
+    volumes, faults, n = defaultdict[str, float](float), [], 0
     for table, issues in read_boundaries(city.path / "storeys.city.jsonl"):
         faults += [*issues, *check_boundaries(table)]
         n += len(table)
-        volumes.update(volume_of_things(table))
+        add_volumes(volumes, table)
     assert faults == []
     assert n == len(city.storeys)
     expected = city.footprints.area * city.buildings.height
@@ -110,27 +110,21 @@ def test_slabs_are_closed_and_as_large_as_the_building(city, features):
     assert sorted(features) == sorted(names)
 
 
-def volume_of_things(table: Boundaries):
-    """Volume below each building, from prisms: area of the lowest face times height."""
-    found = Counter[str]()
-    for row in range(len(table)):
-        shells = range(
-            table.solid_offsets[table.primitive_offsets[row]],
-            table.solid_offsets[table.primitive_offsets[row + 1]],
-        )
-        (shell,) = shells
-        total = 0.0
-        first = None
-        for face in range(*table.shell_offsets[shell : shell + 2]):
+def add_volumes(found: dict[str, float], table: Boundaries) -> None:
+    """Volume of the one shell of each solid, by the divergence theorem, to its building."""
+    for row, name in enumerate(table.feature_id.tolist()):
+        (solid,) = range(*table.primitive_offsets[row : row + 2])
+        (shell,) = range(*table.solid_offsets[solid : solid + 2])
+        faces = range(*table.shell_offsets[shell : shell + 2])
+        base = table.vertices[
+            table.ring_vertex[table.ring_offsets[table.face_offsets[faces[0]]]]
+        ]
+        for face in faces:
             for ring in range(*table.face_offsets[face : face + 2]):
                 rows = table.ring_vertex[slice(*table.ring_offsets[ring : ring + 2])]
-                xyz = table.vertices[rows]
-                first = xyz[0] if first is None else first
-                xyz = xyz - first
-                a, b, c = xyz[0], xyz[1:-1], xyz[2:]
-                total += float((np.cross(b, c) @ a).sum()) / 6
-        found[str(table.feature_id[row])] += total
-    return found
+                xyz = table.vertices[rows] - base
+                fans = np.cross(xyz[1:-1], xyz[2:]) @ xyz[0]
+                found[name] += float(fans.sum()) / 6
 
 
 def test_parents_and_children_know_each_other(city, features):
@@ -165,7 +159,7 @@ def test_a_unit_names_its_address_and_its_storey(city, features):
         )
     )
     for feature in features.values():
-        counts = Counter()
+        counts = Counter[str]()
         for unit in things(feature, "BuildingUnit").values():
             said = unit["attributes"]
             assert texts[said["address_id"]].endswith(said["unit"] + said["room"])

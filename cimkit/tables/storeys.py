@@ -81,7 +81,8 @@ class Storeys:
     @classmethod
     def empty(cls) -> Self:
         """No storeys."""
-        return cls(*([np.empty(0, dtype=np.int64)] * 5))
+        nothing = np.empty(0)
+        return cls(nothing, np.empty(0, dtype=np.int64), nothing, nothing, nothing)
 
     def _check_order(self) -> None:
         """One run of rows for each building, each row on top of the one before it."""
