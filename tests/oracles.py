@@ -20,6 +20,7 @@ from cimkit.kernels.footprint_distance import depth_in_footprint, distance_to_fo
 from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
+from cimkit.kernels.number_chain import chain_course, chain_marginals
 from cimkit.kernels.orientation import orientation
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
@@ -34,6 +35,12 @@ from cimkit.kernels.roof_residuals import roof_residuals
 from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, halve, sum_cells
 from cimkit.tables import Footprints
+from tests.chain_oracles import (
+    chains,
+    course_by_least_squares,
+    marginals_by_all_ways,
+    plates,
+)
 from tests.ground_oracles import (
     fits_by_windows,
     lowest,
@@ -328,6 +335,8 @@ ORACLES: dict[str, Oracle] = {
         _pairs,
         depth_in_footprint,
     ),
+    "chain_marginals": Oracle(chain_marginals, marginals_by_all_ways, chains, chain_marginals),
+    "chain_course": Oracle(chain_course, course_by_least_squares, plates, chain_course),
     "group_rows": Oracle(
         group_rows,
         group_by_numpy,

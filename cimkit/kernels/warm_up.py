@@ -15,6 +15,7 @@ from cimkit.kernels.footprint_grid import build_grid
 from cimkit.kernels.grouping import group_rows, grouped_quantiles
 from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
+from cimkit.kernels.number_chain import chain_course, chain_marginals
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
 from cimkit.kernels.progressive_morphology import (
@@ -55,6 +56,9 @@ def warm_up(_: object = None) -> None:
     values_near_footprints(x, y, one, 1.0)
     depth_in_footprint(x[:1], y[:1], np.zeros(1, np.int64), grid)
     grouped_quantiles(z, *group_rows(owner, 1), np.array([0.5]))
+    chain_course(np.array([0, 3]), x, y, z)
+    ends = np.array([0, 1, 2])
+    chain_marginals(np.array([0, 2]), ends, ends[:2], np.zeros((2, 2)), x[:2], np.ones((2, 2)))
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))

@@ -12,9 +12,10 @@ from cimkit.kernels.footprint_distance import distance_to_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid, build_grid
 from cimkit.kernels.nearest_footprint import nearest_footprints
 from cimkit.kernels.point_in_footprint import covering_footprints
-from cimkit.steps.link_accuracy import weigh
+from cimkit.steps.link_decide import City, decide
 from cimkit.steps.link_evidence import (
     Pairs,
+    choose,
     conflict_issues,
     join,
     link_table,
@@ -22,6 +23,7 @@ from cimkit.steps.link_evidence import (
     pairs,
     rank_of_footprints,
 )
+from cimkit.steps.link_text import measure_accuracy
 from cimkit.tables import Addresses, Footprints, Issue, Links
 from cimkit.tables._columns import FloatArray, IntArray, texts
 from cimkit.tables.coerce import as_addresses, as_footprints
@@ -40,6 +42,9 @@ STACKED_OTHER = 0.5
 
 AMBIGUOUS_MARGIN = 0.05
 """Rule R2 does not choose between candidates whose confidence differs by less."""
+
+UNLIKELY = 0.05
+"""What is less likely is no link."""
 
 CLEARLY_FARTHER = 2.0
 """Rule R3: the second footprint must be this many times as far away as the nearest."""
@@ -166,16 +171,20 @@ def link(
     names = texts("codes", [""] * len(footprints) if codes is None else codes, len(footprints))
     grid = build_grid(footprints, cell=2.0)
 
+    accuracy = accuracy or measure_accuracy(addresses, footprints, grid, edge_distance)
     given, unknown = _given_pairs(addresses, footprints, names.tolist(), grid, given_far)
     open_rows = np.setdiff1d(np.arange(len(addresses)), given.address)
     placed, reasons = _place_pairs(addresses, footprints, open_rows, grid, edge_distance)
     for row in unknown:
         if reasons.get(row) == "NO_COORDINATES":
             reasons[row] = "UNKNOWN_BUILDING_REF"
-    if accuracy > 0.0:
-        rank = rank_of_footprints(footprints)
-        placed = weigh(placed, addresses, grid, footprints.area, rank, accuracy)
-    found = join(given, placed)
+    city = City(addresses, footprints, grid, accuracy, max(given_far, 3.0 * accuracy))
+    found = decide(city, given, placed, np.array(sorted(reasons), np.int64))
+    likely = found.confidence >= UNLIKELY
+    reasons |= dict.fromkeys(found.address[~likely].tolist(), "UNLIKELY")
+    found = choose(found, np.flatnonzero(likely))
+    for row in set(found.address.tolist()) & set(reasons):
+        del reasons[row]
     issues = _issues(addresses, unknown, reasons)
     issues += conflict_issues(addresses, footprints, found)
     issues.sort(key=lambda issue: (issue.id, issue.code, issue.message))
@@ -196,10 +205,12 @@ def _given_pairs(
     given_far: float,
 ) -> tuple[Pairs, dict[int, list[str]]]:
     """Rule R0, and for each address the names that it gives and nothing bears."""
-    known = _rows_of_names(footprints.building_id.tolist(), codes)
+    known: dict[str, list[int]] = {}
+    if (asked := np.flatnonzero(addresses.building_ref != "")).size:
+        known = _rows_of_names(footprints.building_id.tolist(), codes)
     named_pairs: list[tuple[int, int, int]] = []
     unknown: dict[int, list[str]] = {}
-    for row, ref in enumerate(addresses.building_ref.tolist()):
+    for row, ref in zip(asked.tolist(), addresses.building_ref[asked].tolist(), strict=True):
         named = [ref] if ref in known else _split(ref)
         found = sorted({footprint for name in named for footprint in known.get(name, ())})
         named_pairs += [(row, footprint, len(found)) for footprint in found]
@@ -369,5 +380,7 @@ _ADVICE = {
     "AMBIGUOUS": "several buildings of about the same size cover its point, and the building "
     "number does not decide; name its building",
     "AMBIGUOUS_EDGE": "another building is about as near to its point; name its building",
+    "UNLIKELY": "its point or its text speak against the building where it lies; correct the "
+    "point, or name its building",
     "TOO_FAR": "its point lies outside all footprints by more than edge_distance",
 }

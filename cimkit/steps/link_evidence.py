@@ -10,8 +10,9 @@ import pyproj
 
 from cimkit.steps.address.building_number import (
     building_number,
+    building_numbers,
     compare_numbers,
-    label_number,
+    label_numbers,
 )
 from cimkit.tables import Addresses, Footprints, Issue, Links
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, IntArray, TextArray
@@ -97,13 +98,14 @@ def number_agreement(
 ) -> IntArray:
     """Whether the building numbers of pairs agree: 1, 0 where one is missing, or -1."""
     found = np.zeros(len(address), np.int64)
-    labelled = np.flatnonzero(footprints.label[footprint] != "")
-    texts = addresses.address_text[address[labelled]].tolist()
-    labels = footprints.label[footprint[labelled]].tolist()
-    known = {label: label_number(label) for label in set(labels)}
-    for row, text, label in zip(labelled.tolist(), texts, labels, strict=True):
-        if known[label]:
-            found[row] = compare_numbers(building_number(text), known[label])
+    rows = np.flatnonzero(footprints.label[footprint] != "")
+    labels = footprints.label[footprint[rows]].tolist()
+    known = list(dict.fromkeys(labels))
+    number = dict(zip(known, label_numbers(known), strict=True))
+    theirs = [number[label] for label in labels]
+    numbered = np.array([text != "" for text in theirs], np.bool_)
+    own = iter(building_numbers(addresses.address_text[address[rows[numbered]]].tolist()))
+    found[rows] = [compare_numbers(next(own), other) if other else 0 for other in theirs]
     return found
 
 
@@ -123,6 +125,7 @@ def link_table(
     order = np.lexsort((rank_of_footprints(footprints)[footprint], address))
     best = np.lexsort((address, found.distance, -found.confidence, footprint))
     primary = np.zeros(len(address), np.bool_)
+    best = best[found.rule[best] != "R6"]  # a compound is nobody's own address
     primary[best[np.append(True, np.diff(footprint[best]) != 0)[: len(best)]]] = True
     found, primary = choose(found, order), primary[order]
     unlinked = np.array(sorted(reasons), np.int64)

@@ -86,7 +86,9 @@ class Elements:
 
     def take(self, rows: IntArray | BoolArray) -> Self:
         """The rows chosen by index or mask, in that order."""
-        return type(self)(*(column[rows] for column in self.columns().values()))
+        n = len(np.arange(len(self))[rows])
+        filled = {name: column for name, column in self.columns().items() if column.any()}
+        return self.of(n, **{name: column[rows] for name, column in filled.items()})
 
     def columns(self) -> Mapping[str, TextArray]:
         """All columns by name."""

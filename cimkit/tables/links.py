@@ -155,8 +155,9 @@ class Links:
 
     @property
     def role(self) -> TextArray:
-        """``primary`` or ``secondary``, shape (n,)."""
-        return texts("role", np.where(self.primary, "primary", "secondary"))
+        """``primary``, ``secondary`` or ``compound`` (rule R6), shape (n,)."""
+        compound = np.where(self.rule == "R6", "compound", "secondary")
+        return texts("role", np.where(self.primary, "primary", compound))
 
     def take(self, rows: IntArray | BoolArray) -> Self:
         """The pairs chosen by index or mask; the unlinked addresses stay."""

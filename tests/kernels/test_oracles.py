@@ -21,7 +21,7 @@ from tests.solid_oracles import SOLID_ORACLES
 
 INNER = (
     *("sum_cells", "halve", "fill_holes", "orientation", "lowest_cells", "open_surface"),
-    *("roof_residuals", "cover_roofs", "shared_outline"),
+    *("roof_residuals", "cover_roofs", "shared_outline", "chain_marginals", "chain_course"),
     *(
         "find_pits",
         "find_objects",
