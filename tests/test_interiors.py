@@ -260,6 +260,20 @@ def test_a_damaged_slab_is_found_by_the_check(city, tmp_path):
     assert "SOLID_302_SHELL_NOT_CLOSED" in said.output
 
 
+def test_neither_workers_nor_blocks_change_a_byte(paths, city, tmp_path):
+    other = cimkit.build(
+        tmp_path / "city",
+        footprints=paths.footprints,
+        addresses=paths.addresses_full,
+        storeys=True,
+        storeys_in_tiles=True,
+        block_size=90.0,
+        **KEYS | {"workers": 2},
+    )
+    assert other.run["parts"]["blocks"]["made"] > 2
+    assert other.manifest == city.manifest
+
+
 def test_without_the_keys_nothing_is_written(paths, tmp_path):
     plain = cimkit.build(tmp_path / "city", footprints=paths.footprints, **KEYS)
     names = {path.name for path in plain.path.iterdir()}
@@ -285,25 +299,28 @@ def test_a_floor_that_is_not_there_is_an_issue_of_the_build(paths, tmp_path):
     room = frame.index[frame["DZLX"] == "户室"]
     frame.loc[room[0], ["LCH", "DYFH"]] = ["99层", "9901室"]
     frame.loc[room[1], ["LCH", "DYFH"]] = ["", "东户"]
-    frame.loc[room[2], ["X", "Y"]] = ["", ""]
+    nowhere = ["X", "Y", "SJDZBM", "JLXMC", "MPH", "XQMC", "JZWMC", "HAOZUO", "DYH"]
+    frame.loc[room[2], nowhere] = ""
+    frame.loc[room[2], "DZMC"] = "301室"
     changed = tmp_path / "addresses.csv"
     frame.to_csv(changed, index=False)
     built = cimkit.build(
         tmp_path / "city", footprints=paths.footprints, addresses=changed, storeys=True, **KEYS
     )
-    (key,) = {"DZBM", "DZDM", "DZID", frame.columns[0]} & set(frame.columns)
     found = [issue for issue in built.issues if issue.code == "FLOOR_BEYOND_BUILDING"]
     assert [(issue.severity, issue.id) for issue in found] == [
-        ("WARNING", frame.loc[room[0], key])
+        ("WARNING", frame.loc[room[0], "DZBM"])
     ]
+    without = built.links.unlinked_id == frame.loc[room[2], "DZBM"]
+    (reason,) = built.links.unlinked_reason[without].tolist()
     parts = {b["name"]: b["parts"] for b in built.manifest["balances"]}["rooms"]
     assert parts.pop("on a storey") == len(room) - 3
     assert parts == {
         "beyond the building": 1,
         "on an unknown floor": 1,
-        "NO_COORDINATES": 1,
+        reason: 1,
     }
-    lost = frame.loc[room[0], key]
+    lost = frame.loc[room[0], "DZBM"]
     lines = (built.path / "storeys.city.jsonl").read_text(encoding="utf-8")
     (line,) = [line for line in lines.splitlines() if f"-unit-{lost}" in line]
     units = json.loads(line)["CityObjects"]

@@ -65,7 +65,8 @@ def find_rooms(addresses: Any, links: Links) -> Rooms:
     -------
     Rooms
         In the order of the addresses. Of links that are equally sure the nearer one counts,
-        then the least `building_id`.
+        then the least `building_id`. A link to all buildings of a compound binds no room: it is
+        unbound, with the reason ``COMPOUND``.
 
     Examples
     --------
@@ -89,6 +90,7 @@ def find_rooms(addresses: Any, links: Links) -> Rooms:
     above = _Above(addresses)
     bound: list[tuple[str, str, int, str, str, str]] = []
     unbound: dict[str, str] = {}
+    reason_of |= dict.fromkeys(links.address_id[links.role == "compound"].tolist(), "COMPOUND")
     names = addresses.address_id.tolist()
     for row, (unit, floor, room) in found.items():
         name = names[row]
@@ -130,7 +132,8 @@ def _name_rooms(addresses: Addresses) -> dict[int, tuple[str, int, str]]:
 
 
 def _surest(links: Links) -> dict[str, str]:
-    """The building of each address by its surest link."""
+    """The building of each address by its surest link; one to a whole compound says none."""
+    links = links.take(links.role != "compound")
     distance = np.nan_to_num(links.distance_m, nan=np.inf)
     names = np.argsort(np.argsort(links.building_id, kind="stable"))
     order = np.lexsort((names, distance, -links.confidence))

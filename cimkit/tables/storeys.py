@@ -9,6 +9,7 @@ import numpy as np
 
 from cimkit.errors import TableError
 from cimkit.tables._columns import (
+    BoolArray,
     FloatArray,
     IntArray,
     TextArray,
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 STOREY_SOURCES = ("floors", "rooms", "height")
 """What the number of storeys was taken from: the footprint, the greatest floor of its rooms, or
 its height and the usual height of a storey."""
+
+
+_NUMBERS = 2**20
+"""More than storeys of one building can have numbers, above and below the ground."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -74,6 +79,8 @@ class Storeys:
             raise TableError(f"Storeys: source {min(unknown)!r}; there are {STOREY_SOURCES}")
         if (self.number == 0).any():
             raise TableError("Storeys: a storey is 0; the one above the ground is 1")
+        if (np.abs(self.number) >= _NUMBERS // 2).any():
+            raise TableError("Storeys: a number is none of a storey")
         if (self.z_top <= self.z_bottom).any():
             raise TableError("Storeys: a storey ends no higher than it begins")
         self._check_order()
@@ -86,9 +93,8 @@ class Storeys:
 
     def _check_order(self) -> None:
         """One run of rows for each building, each row on top of the one before it."""
-        same = np.asarray(self.building_id[1:] == self.building_id[:-1], dtype=np.bool_)
-        n_runs = 1 + int((~same).sum()) if len(self) else 0
-        if n_runs > len(set(self.building_id.tolist())):
+        same = self._continued[1:]
+        if len(self) - same.sum() > len(set(self.building_id.tolist())):
             raise TableError("Storeys: those of a building must follow each other")
         if (np.diff(self.number)[same] <= 0).any():
             raise TableError("Storeys: numbers of a building must rise")
@@ -113,10 +119,23 @@ class Storeys:
 
     def rows_of(self, building_id: TextArray, number: IntArray) -> IntArray:
         """Row of the storey with each building and number, -1 where there is none."""
-        pairs = zip(self.building_id.tolist(), self.number.tolist(), strict=True)
-        row_of = {pair: row for row, pair in enumerate(pairs)}
-        asked = zip(map(str, building_id), map(int, number), strict=True)
-        return np.array([row_of.get(pair, -1) for pair in asked], dtype=np.int64)
+        number = integers("number", number, len(building_id))
+        first = np.flatnonzero(~self._continued)
+        run_of = {name: run for run, name in enumerate(self.building_id[first].tolist())}
+        run = np.array([run_of.get(str(name), -1) for name in building_id], dtype=np.int64)
+        known = (run >= 0) & (np.abs(number) < _NUMBERS // 2)
+        keys = (np.cumsum(~self._continued) - 1) * _NUMBERS + self.number  # they rise
+        wanted = run[known] * _NUMBERS + number[known]
+        place = np.searchsorted(keys, wanted)
+        rows = np.full(len(run), -1, dtype=np.int64)
+        rows[known] = np.where(np.append(keys, -1)[place] == wanted, place, -1)
+        return rows
+
+    @property
+    def _continued(self) -> BoolArray:
+        """Whether the row before belongs to the same building, shape (n,)."""
+        same = np.asarray(self.building_id[1:] == self.building_id[:-1], dtype=np.bool_)
+        return np.concatenate([np.zeros(min(len(self), 1), dtype=np.bool_), same])
 
     def to_pandas(self) -> pd.DataFrame:
         """All columns as a DataFrame."""

@@ -106,6 +106,14 @@ def test_the_surest_link_binds_a_room():
     assert rooms.building_id.tolist() == ["b", "b"]
 
 
+def test_a_link_to_a_whole_compound_binds_no_room():
+    links = linked([("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")], [0.6, 0.6, 0.6, 0.9])
+    links = replace(links, rule=["R6", "R6", "R6", "R1"])
+    rooms = find_rooms(addresses([("1", "锦绣苑301室"), ("2", "锦绣苑302室")]), links)
+    assert rooms.building_id.tolist() == ["b"]
+    assert rooms.unbound_reason.tolist() == ["COMPOUND"]
+
+
 def test_a_room_without_a_link_is_listed_with_the_reason():
     table = addresses([("1", "301室"), ("2", "302室"), ("3", "3幢")])
     rooms = find_rooms(table, linked([], unlinked=[("1", "TOO_FAR"), ("3", "TOO_FAR")]))

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cimkit.errors import TableError
 from cimkit.tables.storeys import Rooms, Storeys
@@ -37,6 +39,7 @@ def rooms() -> Rooms:
         ({"building_id": ["a", "b", "a", "b"]}, "follow each other"),
         ({"source": ["floors", "guess", "rooms", "rooms"]}, "'guess'"),
         ({"z_bottom": [-3.0, np.nan, 3.0, 5.0]}, "finite"),
+        ({"number": [-1, 1, 2, 2**40]}, "none of a storey"),
         ({"z_top": [0.0]}, "4 rows"),
     ],
 )
@@ -72,7 +75,26 @@ def test_tables_come_back_from_pandas():
 def test_rows_are_found_by_building_and_number():
     table = storeys()
     assert table.rows_of(table.building_id, table.number).tolist() == [0, 1, 2, 3]
-    assert table.rows_of(["b", "c"], [2, 1]).tolist() == [-1, -1]
+    assert table.rows_of(["b", "c", "a", "b", "a"], [2, 1, 2**62, -1, 0]).tolist() == [-1] * 5
+    assert Storeys.empty().rows_of(["a"], [1]).tolist() == [-1]
     assert len(set(table.storey_id.tolist())) == 4
     assert table.take(np.array([1, 2])).number.tolist() == [1, 2]
     assert rooms().take(np.array([1])).unbound_id.tolist() == ["z"]
+
+
+NUMBERS = st.lists(st.integers(-4, 9).filter(bool), max_size=5, unique=True).map(sorted)
+
+
+@given(
+    st.lists(NUMBERS, max_size=5),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(-5, 10)), max_size=9),
+)
+def test_rows_are_those_that_a_search_finds(buildings, asked):
+    pairs = [(f"b{k}", number) for k, numbers in enumerate(buildings) for number in numbers]
+    number = np.array([n for _, n in pairs], dtype=np.int64)
+    steps = np.concatenate([np.arange(len(numbers)) for numbers in [*buildings, []]])
+    names = [name for name, _ in pairs]
+    table = Storeys(names, number, steps, steps + 1.0, ["rooms"] * len(pairs))
+    wanted = [(f"b{k}", n) for k, n in asked]
+    found = table.rows_of([name for name, _ in wanted], [n for _, n in wanted])
+    assert found.tolist() == [pairs.index(p) if p in pairs else -1 for p in wanted]
