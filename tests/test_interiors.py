@@ -260,6 +260,28 @@ def test_a_damaged_slab_is_found_by_the_check(city, tmp_path):
     assert "SOLID_302_SHELL_NOT_CLOSED" in said.output
 
 
+def test_the_storeys_end_at_the_true_eave_or_highest_deck(tmp_path):
+    """With a scan: parapets and stair houses stand on the roof, towers on their podium."""
+    paths = cimkit.make_sample(tmp_path / "in", buildings=60)
+    scanned = cimkit.build(
+        tmp_path / "city",
+        footprints=paths.footprints,
+        points=(str(paths.points),),
+        storeys_in_tiles=True,
+        **KEYS,
+    )
+    frame = truth(paths, "truth_buildings.csv").set_index("building_id")
+    assert {"podium", "stepped", "tower", "self-built"} <= set(frame["kind"])
+    faces = truth(paths, "truth_roofs.csv")
+    decks = faces[faces["part"] == "deck"].groupby("building_id")["z0"].max()
+    expected = frame["h_eave"].where(~frame.index.isin(decks.index), decks)
+    tops = scanned.storeys.to_pandas().groupby("building_id")["z_top"].max()
+    assert (tops - expected).abs().max() < 0.02
+    grounds = scanned.storeys.to_pandas().groupby("building_id")["z_bottom"].min()
+    assert (grounds - frame["h_ground"]).abs().max() < 0.5
+    assert check_tileset(read_tileset(scanned.path / "tiles_storeys")) == []
+
+
 def test_neither_workers_nor_blocks_change_a_byte(paths, city, tmp_path):
     other = cimkit.build(
         tmp_path / "city",

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 ROOM, BUILDING = "户室", "建筑物"
 """Kinds of addresses (`cimkit.tables.elements.KINDS`)."""
 
-ROOF_SHARE = 0.1
-"""Part of a roof, seen from above, that is high enough to be a roof of storeys: lifts and vents
-on a flat roof cover less, a tower on its podium more."""
+TOWER_SHARE = 0.1
+"""Part of a roof, seen from above, that is a tower on its podium, if it stands out far."""
+
+ON_ROOF_SHARE, ON_ROOF_HEIGHT = 1 / 3, 4.0
+"""What rises less than so many metres above a roof, and covers less of it, stands on the roof:
+stair houses (楼梯间) and parapets, which cover up to 0.21 of flat roofs in samples."""
 
 STOREY_MIN = 2.0
 """Metres. No storey is lower: a greatest floor among the rooms that makes lower ones is an
@@ -165,11 +168,12 @@ class _Above:
 def storey_tops(buildings: Buildings, models: Models) -> FloatArray:
     """Height at which the topmost storey of each building ends, metres, shape (n,).
 
-    The lowest point of a roof face is its foot: the eave (檐口) of a sloped one. Of all feet
-    that one is taken which the highest `ROOF_SHARE` of the roof reaches, seen from above. So
-    lifts on a flat roof do not count, a tower on its podium does, and what is below a gable
-    (阁楼) is no storey. Roofs that come down to the ground have no foot to speak of: there the
-    height of the building counts.
+    The lowest point of a roof face is its foot: the eave (檐口) of a sloped one, so what is
+    below a gable (阁楼) is no storey. That foot is looked for which the highest tenth of the
+    roof reaches, seen from above: a tower on its podium. Of the roof that lies less than
+    `ON_ROOF_HEIGHT` below it the highest third decides: stair houses and parapets do not count.
+    Roofs that come down to the ground have no foot to speak of: there the height of the
+    building counts.
 
     Parameters
     ----------
@@ -200,7 +204,7 @@ def storey_tops(buildings: Buildings, models: Models) -> FloatArray:
 
 
 def _roof_feet(models: Models) -> FloatArray:
-    """The foot of each solid's roof that its highest `ROOF_SHARE` reaches."""
+    """The foot of the roof of each solid."""
     faces = np.flatnonzero(models.semantics == ROOF_SURFACE)
     solid, n = models.solid_of_face[faces], len(models)
     size = np.bincount(solid, minlength=n)
@@ -212,14 +216,19 @@ def _roof_feet(models: Models) -> FloatArray:
     foot, area = lowest[faces], np.abs(face_vectors(models)[faces, 2])
     order = np.lexsort((-foot, solid))
     foot, area = foot[order], area[order]
-    ends = np.cumsum(size)
-    above = np.concatenate([[0.0], np.cumsum(area)])
-    start, whole = above[ends - size], above[ends] - above[ends - size]
-    covered = above[1:] - np.repeat(start, size)
-    # The highest face alone may cover less; the last one reaches the whole but for rounding.
-    short = covered < np.repeat(whole, size) * (ROOF_SHARE - 1e-9)
-    n_short = np.bincount(np.repeat(np.arange(n), size)[short], minlength=n)
-    return np.asarray(foot[ends - size + np.minimum(n_short, size - 1)])
+    first = np.cumsum(size) - size
+    total = np.concatenate([[0.0], np.cumsum(area)])
+    covered = total[1:] - total[first][solid]  # by a face and all those above it
+
+    def foot_of(share: float, whole: FloatArray) -> FloatArray:
+        """The foot that the highest part of so much of the roof reaches."""
+        short = covered < (share * (1.0 - 1e-9) * whole)[solid]
+        n_short = np.bincount(solid[short], minlength=n)
+        return np.asarray(foot[first + np.minimum(n_short, size - 1)])
+
+    tower = foot_of(TOWER_SHARE, total[first + size] - total[first])
+    near = area * (foot >= tower[solid] - ON_ROOF_HEIGHT)
+    return foot_of(ON_ROOF_SHARE, np.asarray(np.bincount(solid, near, n), np.float64))
 
 
 def stack_storeys(

@@ -290,6 +290,12 @@ def test_a_tower_on_its_podium_counts_and_a_lift_on_the_roof_does_not():
     assert storey_tops(buildings, models.best())[0] == pytest.approx(30.0, abs=0.1)
     buildings, models, _ = flat((0, 37, 9.0), (37, 40, 14.0))
     assert storey_tops(buildings, models.best())[0] == pytest.approx(9.0, abs=0.1)
+    buildings, models, _ = flat((0, 32, 9.0), (32, 40, 12.5))  # a fifth: a stair house
+    assert storey_tops(buildings, models.best())[0] == pytest.approx(9.0, abs=0.1)
+    buildings, models, _ = flat((0, 32, 9.0), (32, 40, 14.5))  # the same, too high to be one
+    assert storey_tops(buildings, models.best())[0] == pytest.approx(14.5, abs=0.1)
+    buildings, models, _ = flat((0, 20, 9.0), (20, 40, 12.5))  # half: a storey set back
+    assert storey_tops(buildings, models.best())[0] == pytest.approx(12.5, abs=0.1)
 
 
 def test_a_roof_down_to_the_ground_has_storeys_all_the_same():
