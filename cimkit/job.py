@@ -72,6 +72,10 @@ class Job:
         The heights are ellipsoidal already.
     storey_height, default_height : float
         Metres for one storey; height of a building of which nothing is known.
+    storeys : bool
+        Write floors and rooms (分层分户): ``storeys.city.jsonl`` and layers of ``city.gpkg``.
+    storeys_in_tiles : bool
+        Write ``tiles_storeys``, a tileset in which each storey is a feature.
     roof_quantile : float
         Quantile of the roof points that gives the LoD1.2 height, and that of each part at
         LoD1.3.
@@ -147,6 +151,8 @@ class Job:
     ellipsoidal: bool = False
     storey_height: float = 3.0
     default_height: float = 3.0
+    storeys: bool = False
+    storeys_in_tiles: bool = False
     roof_quantile: float = 0.6
     lod13_step: float = 3.0
     roof_complexity: float = 1.0

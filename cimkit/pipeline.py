@@ -16,6 +16,7 @@ from cimkit.blocks import Block, common, cut_blocks, in_sight, meet
 from cimkit.errors import FormatError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
+from cimkit.interiors import make_interior
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.linking import link_addresses
@@ -199,10 +200,10 @@ def _make_city(
     workers.close()
     clock.lap("tile")
     issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
-    issues = sort_issues([*issues, *link_issues])
-    return Product(
-        job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
-    )
+    interior = make_interior(job, inputs, made, links)
+    issues = sort_issues([*issues, *link_issues, *(interior.issues if interior else ())])
+    city = job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
+    return Product(*city, interior)
 
 
 def _margin(job: Job) -> float:

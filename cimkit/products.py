@@ -12,6 +12,7 @@ import numpy as np
 
 from cimkit.blocks import Block
 from cimkit.inputs import Inputs, input_files
+from cimkit.interiors import Interior, write_interior
 from cimkit.job import Job
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.align import add_counts, shift_issues
@@ -225,6 +226,7 @@ class Product(NamedTuple):
     placement: Placement
     encoding: Encoding
     issues: list[Issue]
+    interior: Interior | None = None
 
     @property
     def part_counts(self) -> dict[str, dict[str, int]]:
@@ -293,6 +295,9 @@ def write_products(staging: Staging, city: Product) -> None:
     if addresses is not None:
         layers["addresses"] = address_frame(addresses, city.links)
     layers |= {"links": city.links.to_pandas(), "issues": issue_frame(city.issues)}
+    if city.interior is not None:
+        layers |= city.interior.layers
+        write_interior(staging, city.job, city.interior, footprints, buildings, city.placement)
     write_geopackage(staging.path("city.gpkg"), layers)
     facts = _facts(city)
     shown = city.made.models_near_centre(footprints, SHOWN_MODELS)
@@ -330,6 +335,8 @@ def _balances(city: Product) -> list[Balance]:
         for reason in sorted(city.links.unlinked_reason.tolist()):
             parts[reason] = parts.get(reason, 0) + 1
         balances.append(Balance("addresses", len(city.inputs.addresses), parts))
+    if city.interior is not None:
+        balances.append(city.interior.balance)
     return balances
 
 
@@ -393,6 +400,7 @@ def _manifest(staging: Staging, city: Product, facts: ReportFacts) -> bytes:
                 "links": len(city.links),
                 "tiles": len(city.tree),
                 "issues": len(city.issues),
+                **(city.interior.counts if city.interior else {}),
             },
             "issues": count_issues(city.issues),
             "outputs": facts.outputs,

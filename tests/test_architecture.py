@@ -17,8 +17,8 @@ FLOORS = (
     ("kernels", "codes"),
     ("read", "steps", "check", "write", "register", "analyse"),
     (
-        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "registration"),
-        "linking",
+        *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "interiors"),
+        *("registration", "linking"),
         *("sample", "plot", "export"),
     ),
     ("cli", "view", "serve"),

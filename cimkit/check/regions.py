@@ -104,6 +104,16 @@ def relate(first: FloatArray, second: FloatArray) -> Relation:
     )
 
 
+def may_overlap(first: FloatArray, second: FloatArray) -> bool:
+    """Whether the boxes of two surfaces share more than `STEP_M` in each direction.
+
+    Storeys of a building touch all over and share nothing; `relate` takes 5 ms to say so.
+    """
+    low = np.maximum(first.min(axis=(0, 1)), second.min(axis=(0, 1)))
+    high = np.minimum(first.max(axis=(0, 1)), second.max(axis=(0, 1)))
+    return bool((high - low > STEP_M).all())
+
+
 def _with_area(triangles: FloatArray) -> FloatArray:
     """Triangles that have a plane."""
     sides = triangles[:, 1:] - triangles[:, :1]

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from cimkit.check.faults import Fault
-from cimkit.check.regions import has_ring_of_contact, relate
+from cimkit.check.regions import has_ring_of_contact, may_overlap, relate
 from cimkit.errors import LimitError
 from cimkit.tables.boundaries import Primitive
 
@@ -156,7 +156,8 @@ def _check_parts(
     base = solids[0][0][0, 0]
     faults = []
     for (i, one), (j, other) in combinations(enumerate(solids), 2):
-        if any(relate(a - base, b - base).overlap for a in one for b in other):
+        pairs = ((a - base, b - base) for a in one for b in other if may_overlap(a, b))
+        if any(relate(a, b).overlap for a, b in pairs):
             name = boundaries.object_id[rows[i]]
             what = f"it overlaps geometry {boundaries.geometry[rows[i]]} of {name}"
             faults.append(Fault(rows[j], 601, -1, -1, -1, None, what))

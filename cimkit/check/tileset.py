@@ -22,6 +22,9 @@ BOX_TOLERANCE_M = 0.01
 NESTING_TOLERANCE_M = 1e-6
 """Metres that a box may stand out of its parent's: the noise of sums of doubles."""
 
+FEATURE_ID = "storey_id"
+"""Column of what is shown once where features are parts of buildings; else ``building_id``."""
+
 UNIT_TOLERANCE = 0.01
 """Deviation from length 1 of a normal; three components rounded to 1/127 give up to 0.0068."""
 
@@ -69,7 +72,8 @@ def check_tileset(contents: TilesetContents) -> list[Issue]:
         if "building_id" not in content.properties:
             issues.append(_error("TILE_ID_COLUMN", name, "has no column building_id"))
             continue
-        ids = np.asarray(content.properties["building_id"], dtype=TEXT).tolist()
+        key = FEATURE_ID if FEATURE_ID in content.properties else "building_id"
+        ids = np.asarray(content.properties[key], dtype=TEXT).tolist()
         shown[row] = frozenset(ids)
         seen: dict[str, str] = home if leaf else {}
         for building in ids:

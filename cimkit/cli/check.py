@@ -150,6 +150,7 @@ def _city_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
             *check_city(city.buildings, models, contents, city.manifest, sums),
             *solids,
             *check_tileset(contents),
+            *_interior_findings(folder, tolerances),
         ]
     except Exception as error:
         damage = check_files(city.manifest["files"], sums)
@@ -157,3 +158,13 @@ def _city_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
             raise
         message = f"{type(error).__name__}: {error}"
         return [*damage, Issue("ERROR", "FILE_UNREADABLE", "city", "", message)]
+
+
+def _interior_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
+    """Findings of the storeys of a city, where it has any."""
+    from cimkit.check.tileset import check_tileset
+    from cimkit.read.tileset import read_tileset
+
+    slabs, tiles = folder / "storeys.city.jsonl", folder / "tiles_storeys"
+    issues = _model_report(slabs, tolerances).issues if slabs.is_file() else []
+    return [*issues, *(check_tileset(read_tileset(tiles)) if tiles.is_dir() else ())]

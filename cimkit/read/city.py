@@ -27,6 +27,7 @@ from cimkit.tables import (
     Terrain,
 )
 from cimkit.tables.quality import TEXTS
+from cimkit.tables.storeys import Rooms, Storeys
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -125,6 +126,20 @@ class City:
             addresses = self._layer("addresses").rename(columns={"link_reason": "reason"})
             without = addresses[addresses["link_state"] == "unlinked"]
         return Links.from_pandas(self._layer("links"), without)
+
+    @cached_property
+    def storeys(self) -> Storeys:
+        """Storeys of the buildings; none where the job asked for none."""
+        if not self.counts.get("storeys"):
+            return Storeys.empty()
+        return Storeys.from_pandas(self._layer("storeys"))
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Rooms in the buildings; those of no building stand among the unlinked addresses."""
+        if not self.counts.get("rooms"):
+            return Rooms.empty()
+        return Rooms.from_pandas(self._layer("rooms"))
 
     @cached_property
     def issues(self) -> list[Issue]:

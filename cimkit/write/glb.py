@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from cimkit.tables._triangulate import newell_normals
 from cimkit.tables.buildings import HEIGHT_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from cimkit.tables import Buildings, Models
-    from cimkit.tables._columns import FloatArray, IntArray, TextArray
+    from cimkit.tables._columns import ByteArray, FloatArray, IntArray, TextArray
     from cimkit.write.placement import Placement
 
 STEP_MAX = 0.01
@@ -61,6 +63,27 @@ _SCHEMA = {
         for enum, names in _ENUMS.items()
     },
 }
+
+
+class PropertyTable(NamedTuple):
+    """What a tile says of its features.
+
+    Attributes
+    ----------
+    schema : mapping
+        As EXT_structural_metadata wants it.
+    kind : str
+        Class in it.
+    texts : mapping of str to text array
+        Columns of type STRING.
+    numbers : mapping of str to array
+        The others, each in the type that the schema gives it.
+    """
+
+    schema: Mapping[str, Any]
+    kind: str
+    texts: Mapping[str, TextArray]
+    numbers: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +134,44 @@ def encode_glb(
 
     Notes
     -----
-    Vertices are rounded once for each building, before its faces are taken apart, so faces that
+    As `encode_features`.
+    """
+    n, ids = len(models), models.building_id.tolist()
+    if not n or len(address) != n or ids != buildings.building_id.tolist():
+        raise TableError("encode_glb: models, buildings and addresses must have the same rows")
+    texts = {
+        "building_id": buildings.building_id,
+        "code": buildings.code,
+        "address": address,
+    }
+    numbers = {
+        "h_ground": buildings.h_ground.astype("<f4"),
+        "height": buildings.height.astype("<f4"),
+        "height_source": _enum("height_source", buildings.height_source, HEIGHT_SOURCES),
+        "lod": _enum("lod", buildings.lod, LODS),
+    }
+    table = PropertyTable(_SCHEMA, "building", texts, numbers)
+    return encode_features(models, table, placement)
+
+
+def encode_features(models: Models, table: PropertyTable, placement: Placement) -> EncodedTile:
+    """Encode solids as the features of one tile.
+
+    Parameters
+    ----------
+    models : Models, n >= 1 rows
+    table : PropertyTable, n rows
+        In the order of the models.
+    placement : Placement
+        Root frame of the tileset.
+
+    Returns
+    -------
+    EncodedTile
+
+    Notes
+    -----
+    Vertices are rounded once for each solid, before its faces are taken apart, so faces that
     share a vertex still share it and a closed solid stays closed. A triangle of which two
     corners fall together is left out: its neighbours then join. Positions are 16-bit steps of
     at most `STEP_MAX` (KHR_mesh_quantization), in wider tiles float32 from the tile's corner.
@@ -121,9 +181,7 @@ def encode_glb(
     The same input gives the same bytes. Specifications: glTF 2.0, EXT_mesh_features and
     EXT_structural_metadata of 3D Tiles 1.1 (OGC 22-025r4).
     """
-    n, ids = len(models), models.building_id.tolist()
-    if not n or len(address) != n or ids != buildings.building_id.tolist():
-        raise TableError("encode_glb: models, buildings and addresses must have the same rows")
+    n = len(models)
     local = placement.to_root(models.vertices)
     local = np.column_stack([local[:, 0], local[:, 2], -local[:, 1]])  # glTF: y is up
     low = local.min(axis=0)
@@ -141,11 +199,11 @@ def encode_glb(
 
     chunk = _Chunk()
     accessors = _accessors(chunk, vertices, corners)
-    columns = _columns(chunk, buildings, address)
+    columns = _columns(chunk, table)
     node = {"mesh": 0, "translation": low.tolist()}
     if quantized:
         node["scale"] = [step] * 3
-    return EncodedTile(_pack(chunk, accessors, columns, node, n), box)
+    return EncodedTile(_pack(chunk, accessors, columns, node, table, n), box)
 
 
 def _split_corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray]:
@@ -241,15 +299,10 @@ def _accessors(chunk: _Chunk, vertices: Any, corners: IntArray) -> list[dict[str
     ]
 
 
-def _columns(chunk: _Chunk, buildings: Buildings, address: TextArray) -> dict[str, Any]:
+def _columns(chunk: _Chunk, table: PropertyTable) -> dict[str, Any]:
     """Columns of the property table."""
     columns: dict[str, Any] = {}
-    texts = {
-        "building_id": buildings.building_id,
-        "code": buildings.code,
-        "address": address,
-    }
-    for name, column in texts.items():
+    for name, column in table.texts.items():
         rows = [text.encode() for text in column.tolist()]
         if any(rows):
             ends = np.cumsum([0, *map(len, rows)]).astype("<u4")
@@ -257,22 +310,18 @@ def _columns(chunk: _Chunk, buildings: Buildings, address: TextArray) -> dict[st
                 "values": chunk.add(b"".join(rows)),
                 "stringOffsets": chunk.add(ends.tobytes()),
             }
-    for name, numbers in (("h_ground", buildings.h_ground), ("height", buildings.height)):
-        columns[name] = {"values": chunk.add(numbers.astype("<f4").tobytes())}
-    for name, column, known in (
-        ("height_source", buildings.height_source, HEIGHT_SOURCES),
-        ("lod", buildings.lod, LODS),
-    ):
-        columns[name] = {"values": chunk.add(_enum_bytes(name, column.tolist(), known))}
+    for name, numbers in table.numbers.items():
+        columns[name] = {"values": chunk.add(numbers.tobytes())}
     return columns
 
 
-def _enum_bytes(name: str, values: Sequence[str], known: Sequence[str]) -> bytes:
+def _enum(name: str, column: TextArray, known: Sequence[str]) -> ByteArray:
     """One byte for each value: its place among the known ones."""
+    values = column.tolist()
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise TableError(f"{name}: {unknown[0]!r} is none of {', '.join(known)}")
-    return bytes(known.index(value) for value in values)
+    return np.array([known.index(value) for value in values], dtype=np.uint8)
 
 
 def _pack(
@@ -280,6 +329,7 @@ def _pack(
     accessors: list[dict[str, Any]],
     columns: dict[str, Any],
     node: dict[str, Any],
+    table: PropertyTable,
     n: int,
 ) -> bytes:
     """Binary glTF from its parts."""
@@ -290,7 +340,7 @@ def _pack(
         "material": 0,
         "extensions": {"EXT_mesh_features": {"featureIds": feature_ids}},
     }
-    table = {"class": "building", "count": n, "properties": columns}
+    rows = {"class": table.kind, "count": n, "properties": columns}
     document = {
         "asset": {"version": "2.0", "generator": f"cimkit {__version__}"},
         "extensionsUsed": [
@@ -308,7 +358,7 @@ def _pack(
         "bufferViews": chunk.views,
         "buffers": [{"byteLength": len(chunk.data)}],
         "extensions": {
-            "EXT_structural_metadata": {"schema": _SCHEMA, "propertyTables": [table]}
+            "EXT_structural_metadata": {"schema": table.schema, "propertyTables": [rows]}
         },
     }
     text = json.dumps(
