@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.steps.address.room import floor_number, floor_of_room
 from cimkit.steps.link_doors import Doors, find_doors
 from cimkit.tables import Addresses, Footprints, Issue, Links
 from cimkit.tables._columns import TEXT, FloatArray, IntArray, TextArray
@@ -74,7 +75,8 @@ def mark_conflicts(
         ``TWO_PRIMARIES`` two addresses claim a building alike; ``DIVISION_DIFFERS`` the address
         names another township than its building stands in; ``OUT_OF_ORDER`` the number does not
         fit its neighbours; ``OUTSIDE_TOWNSHIP`` the point lies outside the township that the
-        address names; ``STALE`` the address is no longer in force.
+        address names; ``FLOOR_BEYOND`` floor or room lie above the topmost floor, as the
+        columns say; ``STALE`` the address is no longer in force.
 
     Examples
     --------
@@ -101,6 +103,7 @@ def mark_conflicts(
         *_other_division(links, said[address], division, building),
         *_out_of_order(links, doors, address, middle[building]),
         *_outside(addresses, said, divisions, address),
+        *_too_high(links, addresses, address, np.nan_to_num(footprints.floors[building])),
         *_stale(addresses, address, as_of),
     ]
     marks = defaultdict[int, list[str]](list)
@@ -262,6 +265,23 @@ def _outside(
                 link_of.get(row, -1),
                 *("OUTSIDE_TOWNSHIP", "addresses", str(addresses.address_id[row]), text),
             )
+
+
+def _too_high(
+    links: Links, addresses: Addresses, address: IntArray, floors: FloatArray
+) -> Iterator[Conflict]:
+    """Floors and rooms above the number of floors that the footprint states."""
+    parts = addresses.elements
+    said = parts.floor[address], parts.room[address]
+    number = {text: floor_number(text) for text in set(said[0].tolist())}
+    number_of_room = {text: floor_of_room(text) for text in set(said[1].tolist())}
+    found = [
+        number[floor] or number_of_room[room]
+        for floor, room in zip(*(column.tolist() for column in said), strict=True)
+    ]
+    for row in np.flatnonzero((np.array(found, np.int64) > floors) & (floors > 0)).tolist():
+        text = f"is on floor {found[row]}, but {links.building_id[row]} has {floors[row]:.0f}"
+        yield Conflict(row, "FLOOR_BEYOND", "addresses", str(links.address_id[row]), text)
 
 
 def _stale(addresses: Addresses, address: IntArray, as_of: str) -> Iterator[Conflict]:

@@ -100,6 +100,17 @@ def test_a_number_out_of_order():
     assert not shown(even, [x + 4 for x in east], east)
 
 
+def test_a_floor_that_the_building_does_not_have():
+    boxes = [shapely.box(0, 0, 8, 8)]
+    house = Footprints.from_polygons(["h0"], boxes, floors=[6])
+    parts = Elements.of(4, floor=["6层", "7层", "", ""], room=["", "", "701室", "601室"])
+    here = Addresses(list("abcd"), list("甲乙丙丁"), [4.0] * 4, [4.0] * 4, elements=parts)
+    links, _ = link(here, house)
+    links, issues = mark_conflicts(links, here, house)
+    assert links.conflicts.tolist() == ["", "FLOOR_BEYOND", "FLOOR_BEYOND", ""]
+    assert issues[0].message == "FLOOR_BEYOND: is on floor 7, but h0 has 6"
+
+
 def test_an_address_out_of_force():
     parts = {"valid_to": ["2025-12-31", ""]}
     written, x, east = ["甲", "乙"], [4.0, 24.0], [0.0, 20]
