@@ -20,7 +20,9 @@ from cimkit.read.divisions import read_division_names, read_divisions
 from cimkit.read.footprints import read_footprints
 from cimkit.read.formats import geodatabase_parts
 from cimkit.read.las_header import LasHeader, move_cloud
+from cimkit.read.occupancy import read_occupancy
 from cimkit.read.points import find_clouds
+from cimkit.read.privacy import KEY_VARIABLE
 from cimkit.read.review import read_reviews
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
@@ -30,6 +32,7 @@ from cimkit.steps.ground_filter import Bounds
 from cimkit.tables import Addresses, Footprints, Issue, count_issues
 from cimkit.tables._columns import TEXT, BoolArray, FloatArray, TextArray
 from cimkit.tables.divisions import Divisions
+from cimkit.tables.occupancy import Occupancy
 from cimkit.tables.reportfacts import Balance, InputFile
 from cimkit.tables.reviews import Reviews
 from cimkit.write.partitions import file_sha256
@@ -47,6 +50,8 @@ class Inputs(NamedTuple):
     division_name: TextArray
     divisions: Divisions | None
     reviews: Reviews
+    occupancy: Occupancy | None
+    occupancy_rows: dict[str, int]
 
     @property
     def feature_counts(self) -> dict[str, int]:
@@ -97,10 +102,20 @@ def read_inputs(job: Job) -> Inputs:
     balance = _footprint_balance(len(raw), footprints, issues)
     division, names, divisions, found = _divide(job, footprints)
     reviews, notes = _read_reviews(job)
-    issues += found + notes + _datum_issues(job)
-    balances = [balance]
+    occupancy, rows, counted = _read_occupancy(job)
+    issues += found + notes + counted + _datum_issues(job)
     return Inputs(
-        *(footprints, addresses, headers, issues, balances, division, names, divisions, reviews)
+        footprints,
+        addresses,
+        headers,
+        issues,
+        [balance],
+        division,
+        names,
+        divisions,
+        reviews,
+        occupancy,
+        rows,
     )
 
 
@@ -124,6 +139,8 @@ def input_files(
     for path in (job.division, job.division_names):
         if path and not path.isdigit():
             files += _files(path, "divisions", {})
+    for path, n_rows in inputs.occupancy_rows.items():
+        files += _files(path, "occupancy", {"rows": n_rows})
     for path in job.reviews:
         files += _files(path, "reviews", {})
     scans = [
@@ -152,6 +169,14 @@ def _read_reviews(job: Job) -> tuple[Reviews, list[Issue]]:
         parts.append(part)
         issues += found
     return Reviews.concatenate(parts), issues
+
+
+def _read_occupancy(job: Job) -> tuple[Occupancy | None, dict[str, int], list[Issue]]:
+    """Counts by address, if the job names tables of them; the key of pseudonyms is no input."""
+    if not (job.households or job.organisations):
+        return None, {}, []
+    key = os.environ.get(KEY_VARIABLE, "")
+    return read_occupancy(job.households, job.organisations, key=key)
 
 
 def _divide(

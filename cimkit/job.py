@@ -72,6 +72,13 @@ class Job:
         The heights are ellipsoidal already.
     storey_height, default_height : float
         Metres for one storey; height of a building of which nothing is known.
+    households, organisations : str
+        Tables of actual housing and population, and of actual units, by address (一标三实);
+        "" for none. `cimkit.read.occupancy.read_occupancy` tells their columns.
+    suppress_below : int
+        Smaller counts of households and persons are hidden; at least 2.
+    occupancy_in_tiles : bool
+        Let tiles tell the counts of each building.
     storeys : bool
         Write floors and rooms (分层分户): ``storeys.city.jsonl`` and layers of ``city.gpkg``.
     storeys_in_tiles : bool
@@ -151,6 +158,10 @@ class Job:
     ellipsoidal: bool = False
     storey_height: float = 3.0
     default_height: float = 3.0
+    households: str = ""
+    organisations: str = ""
+    suppress_below: int = 5
+    occupancy_in_tiles: bool = False
     storeys: bool = False
     storeys_in_tiles: bool = False
     roof_quantile: float = 0.6
@@ -247,6 +258,7 @@ _CHOICES = {
 _RANGES = (
     ("address_accuracy_m", 0.0, 1000.0),
     ("undulation", -200.0, 200.0),
+    ("suppress_below", 2, 1000),
     ("storey_height", 1.0, 20.0),
     ("default_height", 0.5, 1000.0),
     ("roof_quantile", 0.0, 1.0),

@@ -8,11 +8,14 @@ next build finds them if this one does not end. The output appears whole or not 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from cimkit.blocks import Block, common, cut_blocks, in_sight, meet
+from cimkit.counts import count_occupancy, tile_columns
 from cimkit.errors import FormatError, ParameterError
 from cimkit.execute import Clock, Limits, Progress, Workers, silent, started
 from cimkit.inputs import Inputs, data_set, file_skipped, read_inputs
@@ -54,7 +57,7 @@ from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Issue, Terrain, TileTree, sort_issues
-from cimkit.tables._columns import TextArray
+from cimkit.tables._columns import IntArray, TextArray
 from cimkit.tables.changes import Origin
 from cimkit.tasks import (
     GROUND_SUMS,
@@ -196,14 +199,17 @@ def _make_city(
     clock.lap("link")
     placement = _placement(job, inputs)
     tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
-    tiles = _make_tiles(tree, made, address, placement, workers, work)
+    occupied = count_occupancy(job, inputs, links)
+    counts = tile_columns(job, occupied)
+    tiles = _make_tiles(tree, made, address, counts, placement, workers, work)
     workers.close()
     clock.lap("tile")
     issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
     interior = make_interior(job, inputs, made, links)
-    issues = sort_issues([*issues, *link_issues, *(interior.issues if interior else ())])
+    more = [part.issues for part in (interior, occupied) if part is not None]
+    issues = sort_issues([*issues, *link_issues, *chain(*more)])
     city = job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
-    return Product(*city, interior)
+    return Product(*city, interior, occupied)
 
 
 def _margin(job: Job) -> float:
@@ -386,6 +392,7 @@ def _make_tiles(
     tree: TileTree,
     made: Made,
     address: TextArray,
+    counts: Mapping[str, IntArray],
     placement: Placement,
     workers: Workers,
     work: str,
@@ -395,9 +402,9 @@ def _make_tiles(
     for number in range(len(tree)):
         rows = tree.buildings(number)
         stored, order = made.stored(rows)
-        tasks[f"tile {number}"] = TileTask(
-            made.buildings.take(rows), address[rows], stored, order, placement, f"{work}/tiles"
-        )
+        own = {name: column[rows] for name, column in counts.items()}
+        shown = made.buildings.take(rows), address[rows], own
+        tasks[f"tile {number}"] = TileTask(*shown, stored, order, placement, f"{work}/tiles")
     return list(workers.run("tile", make_tile, tasks))
 
 

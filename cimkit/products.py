@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cimkit.blocks import Block
+from cimkit.counts import totals, with_counts
 from cimkit.inputs import Inputs, input_files
 from cimkit.interiors import Interior, write_interior
 from cimkit.job import Job
@@ -18,6 +19,7 @@ from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.align import add_counts, shift_issues
 from cimkit.steps.classify import Classes, free_class
 from cimkit.steps.encode import Encoding
+from cimkit.steps.occupancy import Occupied
 from cimkit.steps.party_walls import join_neighbours, share_walls
 from cimkit.steps.reconstruct.heights import find_roof_classes
 from cimkit.steps.reconstruct.verdict import judge
@@ -227,6 +229,7 @@ class Product(NamedTuple):
     encoding: Encoding
     issues: list[Issue]
     interior: Interior | None = None
+    occupied: Occupied | None = None
 
     @property
     def part_counts(self) -> dict[str, dict[str, int]]:
@@ -294,6 +297,7 @@ def write_products(staging: Staging, city: Product) -> None:
     }
     if addresses is not None:
         layers["addresses"] = address_frame(addresses, city.links)
+    layers = with_counts(layers, city.occupied, footprints.crs)
     layers |= {"links": city.links.to_pandas(), "issues": issue_frame(city.issues)}
     if city.interior is not None:
         layers |= city.interior.layers
@@ -318,7 +322,7 @@ def _facts(city: Product) -> ReportFacts:
         title="City model 城市信息模型",
         inputs=tuple(input_files(city.job, city.inputs, clouds)),
         balances=tuple(_balances(city)),
-        outputs={"tiles": tiles},
+        outputs={"tiles": tiles} | totals(city.occupied),
         parameters=_parameters(city.job),
         versions={name: version(name) for name in LIBRARIES},
     )
@@ -326,7 +330,7 @@ def _facts(city: Product) -> ReportFacts:
 
 def _balances(city: Product) -> list[Balance]:
     """What went in and what became of it, for footprints, points and addresses."""
-    balances = list(city.inputs.balances)
+    balances = [*city.inputs.balances, *(city.occupied.balances if city.occupied else ())]
     if city.inputs.headers:
         balances.append(_point_balance(city))
     if city.inputs.addresses is not None:
@@ -372,7 +376,15 @@ def _point_balance(city: Product) -> Balance:
 def _parameters(job: Job) -> dict[str, Any]:
     """The job without what no result depends on: paths, workers, blocks."""
     paths = {"footprints", "points", "sha256sums", "addresses", "dem", "register"}
-    left_out = {*paths, "division_names", "reviews", "workers", "block_size"}
+    left_out = {
+        *paths,
+        "division_names",
+        "households",
+        "organisations",
+        "reviews",
+        "workers",
+        "block_size",
+    }
     if not job.division.isdigit():
         left_out.add("division")
     values = dataclasses.asdict(job)

@@ -320,6 +320,7 @@ class TileTask(NamedTuple):
 
     buildings: Buildings
     address: TextArray
+    counts: Mapping[str, IntArray]
     stored: Sequence[StoredModels]
     order: IntArray
     placement: Placement
@@ -340,7 +341,9 @@ def make_tile(task: TileTask) -> Part:
     def make(part: str) -> MadeTile:
         parts = [(models.path, models.building_id, models.rows) for models in task.stored]
         models = load_stored(parts, task.order, task.placement.crs)
-        tile = encode_glb(models, task.buildings, task.address, task.placement)
+        tile = encode_glb(
+            models, task.buildings, task.address, task.placement, counts=task.counts
+        )
         save_bytes(f"{part}/{tile.uri}", tile.data)
         return MadeTile(tile.uri, len(tile.data), tile.box)
 

@@ -18,7 +18,7 @@ FLOORS = (
     ("read", "steps", "check", "write", "register", "analyse"),
     (
         *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "interiors"),
-        *("registration", "linking"),
+        *("registration", "linking", "counts"),
         *("sample", "plot", "export"),
     ),
     ("cli", "view", "serve"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from functools import partial
 from itertools import chain
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import shapely
 
-from cimkit.codes.modulus import is_valid
 from cimkit.errors import CrsError, InputError, ParameterError
 from cimkit.job import AUTO
 from cimkit.read.china_offsets import GEODETIC, from_web_map, is_web_map
@@ -20,6 +18,7 @@ from cimkit.read.crs import check_place, looks_like_degrees, reproject, source_o
 from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.encodings import report_mojibake
 from cimkit.read.formats import SPREADSHEETS, local_file
+from cimkit.read.privacy import refuse_personal
 from cimkit.read.spreadsheet import open_sheet, read_sheet
 from cimkit.read.vector import POINTS, open_layer, read_layer
 from cimkit.tables._columns import texts
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 _OPTION = "--addresses-crs"
 _STARTS = {"x": ("经", "lng", "lon", "x"), "y": ("纬", "lat", "y")}
 """How columns of coordinates may begin: too weak to take one, enough to propose it."""
-
-_IDENTITY_SAMPLE = 1000
 
 
 class _Columns(NamedTuple):
@@ -158,7 +155,7 @@ def read_addresses(
         ("building", given.buildings),
         *given.elements.items(),
     ):
-        _refuse_identity_numbers(path, part, values)
+        refuse_personal(path, part, values, pseudonym=False)
     names, notes = _identifiers(given)
     issues += notes
     if is_web_map(source_crs):
@@ -427,27 +424,3 @@ def _into(
             issues.append(Issue("WARNING", "COORD_SUSPECT", "addresses", names[row], text))
     moved = np.where(outside[:, None] | ~np.isfinite(moved), np.nan, moved)
     return moved, issues
-
-
-def _refuse_identity_numbers(path: str, part: str, values: list[Any]) -> None:
-    """Stop if most of the first values of a column are valid identity-card numbers."""
-    sample = [str(v) for v in values[: 10 * _IDENTITY_SAMPLE] if v not in (None, "")]
-    sample = sample[:_IDENTITY_SAMPLE]
-    formed = [text.upper() for text in sample if _is_like_identity_number(text)]
-    if formed and 2 * is_valid("mod_11_2", formed).sum() > len(sample):
-        raise InputError(
-            f"its {part} column holds identity-card numbers (公民身份号码)",
-            path=path,
-            hint="Personal data have no place in a city model: choose another column.",
-        )
-
-
-def _is_like_identity_number(text: str) -> bool:
-    """Whether a text has the form and the date of a citizen identification number, GB 11643."""
-    if not re.fullmatch(r"[1-9]\d{16}[\dXx]", text, re.ASCII):
-        return False
-    try:
-        datetime.date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
-    except ValueError:
-        return False
-    return True

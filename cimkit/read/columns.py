@@ -65,6 +65,13 @@ ALIASES = {
     "room": ("room", "房号", "室号", "户室号", "房间号", "dyfh", "fjh"),
     "valid from": ("valid_from", "生效日期", "启用日期", "sxrq", "qyrq"),
     "valid to": ("valid_to", "失效日期", "注销日期", "截止日期", "zxrq"),
+    "rooms": ("rooms", "户室数", "房间数", "hss"),
+    "households": ("households", "实有户数", "户数", "syhs", "hs"),
+    "population": ("population", "实有人口", "实有人口数", "人口数", "人数", "syrk", "rks"),
+    "credit code": (
+        "credit_code", "uscc", "统一社会信用代码", "社会信用代码", "信用代码", "tyshxydm",
+        "shxydm",
+    ),
     "division code": ("code", "区划代码", "行政区划代码", "xzqhdm", "xzqdm", "dm", "adcode"),
     "division name": ("name", "名称", "区划名称", "xzqmc", "mc"),
 }  # fmt: skip

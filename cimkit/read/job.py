@@ -9,7 +9,10 @@ from typing import Any
 from cimkit.errors import FormatError
 from cimkit.registerurl import is_url
 
-_PATHS = ("footprints", "addresses", "dem", "register", "sha256sums", "division_names")
+_PATHS = (
+    *("footprints", "addresses", "dem", "register", "sha256sums", "division_names"),
+    *("households", "organisations"),
+)
 
 
 def read_job(path: str | Path) -> dict[str, Any]:

@@ -139,6 +139,8 @@ def _write_job(paths: SamplePaths, cloud: str) -> None:
         "footprints": paths.footprints.name,
         "points": [paths.points.name],
         "addresses": paths.addresses.name,
+        "households": paths.households.name,
+        "organisations": paths.organisations.name,
         "crs": f"{CRS}+{HEIGHTS}",
         "undulation": UNDULATION,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +37,9 @@ ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 
 _ENUMS = {"height_source": HEIGHT_SOURCES, "lod": tuple(f"LoD{lod}" for lod in LODS)}
 
-_SCHEMA = {
+_COUNT = {"type": "SCALAR", "componentType": "INT32", "noData": -1}
+
+_SCHEMA: dict[str, Any] = {
     "id": "cimkit",
     "classes": {
         "building": {
@@ -109,7 +112,12 @@ class EncodedTile:
 
 
 def encode_glb(
-    models: Models, buildings: Buildings, address: TextArray, placement: Placement
+    models: Models,
+    buildings: Buildings,
+    address: TextArray,
+    placement: Placement,
+    *,
+    counts: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> EncodedTile:
     """Encode the buildings of one tile as glTF 2.0.
 
@@ -122,6 +130,8 @@ def encode_glb(
         Primary address of each building; "" where none.
     placement : Placement
         Root frame of the tileset.
+    counts : mapping of str to int64 array, shape (n,), optional
+        Further columns; -1 where unknown.
 
     Returns
     -------
@@ -150,8 +160,12 @@ def encode_glb(
         "height_source": _enum("height_source", buildings.height_source, HEIGHT_SOURCES),
         "lod": _enum("lod", buildings.lod, LODS),
     }
-    table = PropertyTable(_SCHEMA, "building", texts, numbers)
-    return encode_features(models, table, placement)
+    schema = _SCHEMA
+    if counts:
+        numbers |= {name: column.astype("<i4") for name, column in counts.items()}
+        schema = deepcopy(_SCHEMA)
+        schema["classes"]["building"]["properties"] |= dict.fromkeys(counts, _COUNT)
+    return encode_features(models, PropertyTable(schema, "building", texts, numbers), placement)
 
 
 def encode_features(models: Models, table: PropertyTable, placement: Placement) -> EncodedTile:
