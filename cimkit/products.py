@@ -330,7 +330,7 @@ def _facts(city: Product) -> ReportFacts:
 
 def _balances(city: Product) -> list[Balance]:
     """What went in and what became of it, for footprints, points and addresses."""
-    balances = [*city.inputs.balances, *(city.occupied.balances if city.occupied else ())]
+    balances = list(city.inputs.balances)
     if city.inputs.headers:
         balances.append(_point_balance(city))
     if city.inputs.addresses is not None:
@@ -339,6 +339,8 @@ def _balances(city: Product) -> list[Balance]:
         for reason in sorted(city.links.unlinked_reason.tolist()):
             parts[reason] = parts.get(reason, 0) + 1
         balances.append(Balance("addresses", len(city.inputs.addresses), parts))
+    if city.occupied is not None:
+        balances += city.occupied.balances
     if city.interior is not None:
         balances.append(city.interior.balance)
     return balances

@@ -46,7 +46,7 @@ PROGRAMS = {"make", "sudo", "python3.11", ".venv/bin/pip", "cut", "cp", "rm"}
 """Programs besides cimkit that a page may call."""
 
 CODE = re.compile(r"[A-Z]{2,}(_[A-Z0-9]+)+")
-FOREIGN = ("NUMBA_", "OGR_", "GDAL_", "XDG_", "SC_", "EMPTY_DIR")
+FOREIGN = ("CIMKIT_", "NUMBA_", "OGR_", "GDAL_", "XDG_", "SC_", "EMPTY_DIR")
 """Beginnings of capitals that are settings of libraries and of the system."""
 
 

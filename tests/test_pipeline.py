@@ -155,6 +155,7 @@ def test_every_balance_adds_up(sample):
         "footprints",
         "points",
         "addresses",
+        *("rooms", "households", "population", "organisations"),
     ]
 
 
@@ -568,7 +569,7 @@ def test_a_wrong_key_or_value_is_named(keys):
 def test_layers_open_in_a_gis(sample):
     _, _, city = sample
     layers = {name for name, _ in pyogrio.list_layers(city.path / "city.gpkg")}
-    assert layers == {"buildings", "addresses", "links", "issues"}
+    assert layers == {"buildings", "addresses", "links", "issues", "occupancy_grid"}
     buildings = gpd.read_file(city.path / "city.gpkg", layer="buildings")
     assert buildings.crs.to_epsg() == 4546 or "4546" in buildings.crs.to_wkt()
     assert buildings.geometry.is_valid.all()
