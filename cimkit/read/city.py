@@ -26,6 +26,7 @@ from cimkit.tables import (
     Quality,
     Terrain,
 )
+from cimkit.tables.elements import ELEMENTS, Elements
 from cimkit.tables.quality import TEXTS
 from cimkit.tables.storeys import Rooms, Storeys
 
@@ -116,6 +117,9 @@ class City:
             frame["building_ref"].fillna(""),
             frame["source_row"],
             self.crs,
+            elements=Elements.of(
+                len(frame), **{n: frame[n].fillna("") for n in ELEMENTS if n in frame}
+            ),
         )
 
     @cached_property

@@ -12,6 +12,7 @@ from cimkit.steps.link_doors import Doors, find_doors, named_buildings
 from cimkit.steps.link_evidence import Pairs, choose, join, pairs, rank_of_footprints
 from cimkit.steps.link_numbers import follow_numbers
 from cimkit.steps.link_text import (
+    COMPOUND_KIND,
     calibrated,
     compound_pairs,
     distances,
@@ -79,6 +80,9 @@ def decide(city: City, given: Pairs, placed: Pairs, without: IntArray) -> Pairs:
     """
     known = _Decided(len(city.addresses))
     known.take(given)
+    compounds = city.addresses.elements.kind[placed.address] == COMPOUND_KIND
+    held, placed = choose(placed, compounds), choose(placed, ~compounds)
+    without = np.union1d(without, held.address)
     contradicted = placed.agreement < 0
     if city.accuracy <= 0.0 and not len(without) and not contradicted.any():
         known.take(trust(placed))
@@ -101,6 +105,7 @@ def decide(city: City, given: Pairs, placed: Pairs, without: IntArray) -> Pairs:
         known.take(_inherited(city, known, doors, without))
         _by_number(city, known, doors, named, without)
     known.take(_compounds(city, known, doors, named, without))
+    known.take(trust(held))  # a compound of which nothing else is known is where its point is
     return join(*known.parts)
 
 
@@ -201,7 +206,7 @@ def _compounds(
     city: City, known: _Decided, doors: Doors, named: IntArray, without: IntArray
 ) -> Pairs:
     kind = city.addresses.elements.kind[without]
-    rows = without[known.is_open(without) & ((kind == "") | (kind == "院落"))]
+    rows = without[known.is_open(without) & ((kind == "") | (kind == COMPOUND_KIND))]
     own_name = np.zeros(len(city.footprints), np.bool_)
     own_name[named] = True
     return compound_pairs(city.addresses, city.grid, doors, rows, known.footprint, own_name)

@@ -87,8 +87,8 @@ def join(*parts: Pairs) -> Pairs:
     return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def choose(found: Pairs, rows: IntArray | slice) -> Pairs:
-    """The pairs chosen by index, in that order."""
+def choose(found: Pairs, rows: IntArray | BoolArray | slice) -> Pairs:
+    """The pairs chosen by index or mask, in that order."""
     columns: Any = (column[rows] for column in found)
     return Pairs(*columns)
 

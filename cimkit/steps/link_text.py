@@ -17,6 +17,9 @@ from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 INHERITED, LABEL, PREMISES, COMPOUND = 0.90, 0.75, 0.75, 0.60
 """Bases: R5 by the same door or the address above, by the label, by the same plate; R6."""
 
+COMPOUND_KIND = "院落"
+"""What a source calls a compound."""
+
 PRIOR = 20
 """A base counts as so many observations beside those of the data."""
 
@@ -188,17 +191,22 @@ def _only(group: IntArray, settled: IntArray) -> IntArray:
 
 def _above(addresses: Addresses, settled: IntArray) -> IntArray:
     """Footprint of the nearest address above each that has one; a circle ends nowhere."""
-    parent = addresses.elements.parent_id
-    if not (parent != "").any():
-        return np.full(len(addresses), -1, np.int64)
-    row_of = {name: row for row, name in enumerate(addresses.address_id.tolist())}
-    up = np.array([row_of.get(name, -1) if name else -1 for name in parent.tolist()], np.int64)
+    up = _parents(addresses)
     found = np.full(len(addresses), -1, np.int64)
     at = up
     for _ in range(5):  # compound, building, unit, floor, room
         found = np.where((found < 0) & (at >= 0), settled[at], found)
         at = np.where(at >= 0, up[at], -1)
     return found
+
+
+def _parents(addresses: Addresses) -> IntArray:
+    """Row of the address above each; -1 without one."""
+    parent = addresses.elements.parent_id
+    if not (parent != "").any():
+        return np.full(len(addresses), -1, np.int64)
+    row_of = {name: row for row, name in enumerate(addresses.address_id.tolist())}
+    return np.array([row_of.get(name, -1) for name in parent.tolist()], np.int64)
 
 
 def compound_pairs(
@@ -211,25 +219,25 @@ def compound_pairs(
 ) -> Pairs:
     """Rule R6: a compound (院落) is linked to all buildings of the addresses in it.
 
-    `rows` are the addresses that may be compounds; `own_name` says of each footprint whether
-    its label bears the name by which an address called it.
+    In it are the addresses below it, those of the same road, plate and name with a building
+    number, and, where the source calls it a compound, all of its plate. `rows` are the
+    addresses that may be compounds; `own_name` says of each footprint whether its label bears
+    the name by which an address called it.
     """
-    premises = doors.of(doors.premises, -1)
-    inside = (premises >= 0) & (settled >= 0) & (doors.of(doors.keys.building, "") != "")
-    members = np.unique(np.column_stack([premises[inside], settled[inside]]), axis=0)
-    n = np.bincount(members[:, 0], minlength=int(premises.max(initial=-1)) + 1)
-    whole = (premises >= 0) & ~doors.inside & (doors.of(doors.keys.building, "") == "")
+    premises, plate = doors.of(doors.premises, -1), doors.of(doors.plate, -1)
+    building = doors.of(doors.keys.building, "")
+    whole = ~doors.inside & (building == "")
     rows = rows[whole[rows]]
-    rows = rows[n[premises[rows]] > 0]
-    start = np.searchsorted(members[:, 0], premises[rows])
-    count = n[premises[rows]]
-    address = np.repeat(rows, count)
-    place = (
-        np.repeat(start, count)
-        + np.arange(len(address))
-        - np.repeat(np.cumsum(count) - count, count)
-    )
-    footprint = members[place, 1]
+    stated = rows[addresses.elements.kind[rows] == COMPOUND_KIND]
+    up = _parents(addresses)
+    members = [
+        _members(rows, premises, settled, building != ""),
+        _members(stated, plate, settled, np.ones(len(addresses), np.bool_)),
+    ]
+    below = np.flatnonzero((up >= 0) & (settled >= 0))
+    below = below[np.isin(up[below], rows)]
+    members.append(np.column_stack([up[below], settled[below]]))
+    address, footprint = np.unique(np.concatenate(members), axis=0).T.copy()
     named = int(own_name[footprint].sum())
     base = calibrated(COMPOUND, named, named)
     return pairs(
@@ -239,5 +247,16 @@ def compound_pairs(
         np.full(len(address), base),
         np.zeros(len(address), np.int64),
         distance=distances(addresses, grid, address, footprint),
-        n_candidates=np.repeat(count, count),
+        n_candidates=np.bincount(address, minlength=len(addresses))[address],
     )
+
+
+def _members(rows: IntArray, group: IntArray, settled: IntArray, counts: BoolArray) -> IntArray:
+    """Pairs of an address and each footprint of its group, shape (n, 2)."""
+    known = (group >= 0) & (settled >= 0) & counts
+    pair = np.unique(np.column_stack([group[known], settled[known]]), axis=0)
+    rows = rows[group[rows] >= 0]
+    first, last = (np.searchsorted(pair[:, 0], group[rows], side) for side in ("left", "right"))
+    count = last - first
+    place = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
+    return np.column_stack([np.repeat(rows, count), pair[place, 1]])

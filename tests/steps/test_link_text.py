@@ -157,6 +157,24 @@ def test_r6_a_compound_belongs_to_all_its_buildings_and_is_nobodys_own():
     assert frame.loc["a0"]["primary"].all()
 
 
+def test_r6_a_stated_compound_has_what_is_below_it_and_on_its_plate():
+    """Also where its point happens to lie in one of its buildings; inherited by no room."""
+    houses = row_of_houses(4)
+    texts = ["向阳路7号小学教学楼", "向阳路7号小学食堂", "门卫", "向阳路7号小学", "向阳路9号"]
+        "向阳路7号小学教学楼",
+        "向阳路7号小学食堂",
+        "门卫",
+        "向阳路7号小学",
+        "向阳路9号小学",
+    ]
+    places = [(4, 4), (12, 4), (20, 4), (4, 4), (28, 4)]
+    kinds = ["建筑物", "建筑物", "建筑物", "院落", "院落"]
+    rows, _, _ = found(at(texts, places, kind=kinds, parent_id=["", "", "a3", "", ""]), houses)
+    assert sorted(b for a, b in rows if a == "a3") == ["h0", "h1", "h2"]
+    assert rows["a3", "h2"][0] == "R6"
+    assert rows["a4", "h3"][0] == "R1"
+
+
 def test_bases_follow_the_data():
     """Where building number and place agree forty times, the rule is trusted more."""
     labels = [f"锦绣苑{k + 1}幢" for k in range(40)]
