@@ -160,13 +160,7 @@ def test_r6_a_compound_belongs_to_all_its_buildings_and_is_nobodys_own():
 def test_r6_a_stated_compound_has_what_is_below_it_and_on_its_plate():
     """Also where its point happens to lie in one of its buildings; inherited by no room."""
     houses = row_of_houses(4)
-    texts = ["向阳路7号小学教学楼", "向阳路7号小学食堂", "门卫", "向阳路7号小学", "向阳路9号"]
-        "向阳路7号小学教学楼",
-        "向阳路7号小学食堂",
-        "门卫",
-        "向阳路7号小学",
-        "向阳路9号小学",
-    ]
+    texts = ["向阳路7号小学教学楼", "向阳路7号小学食堂", "门卫", "向阳路7号小学", "9号小学"]
     places = [(4, 4), (12, 4), (20, 4), (4, 4), (28, 4)]
     kinds = ["建筑物", "建筑物", "建筑物", "院落", "院落"]
     rows, _, _ = found(at(texts, places, kind=kinds, parent_id=["", "", "a3", "", ""]), houses)
