@@ -16,6 +16,7 @@ import numpy as np
 
 from cimkit.inputs import Inputs, data_set
 from cimkit.job import Job
+from cimkit.steps.address.tree import check_tree
 from cimkit.steps.link import link
 from cimkit.steps.link_conflicts import mark_conflicts
 from cimkit.steps.review import apply_reviews
@@ -39,7 +40,7 @@ def link_addresses(job: Job, inputs: Inputs, codes: TextArray) -> tuple[Links, l
             divisions=inputs.divisions,
             as_of=job.as_of,
         )
-        issues += found
+        issues += found + check_tree(addresses, links)
     return _stamped(links, addresses, job, rules), issues
 
 

@@ -30,6 +30,7 @@ _WHY = {
     "AMBIGUOUS": "several buildings cover its point",
     "AMBIGUOUS_EDGE": "two buildings are about as near to its point",
     "TOO_FAR": "its point lies outside all footprints",
+    "UNLIKELY": "its place or its text speak against the building where it lies",
     "REJECTED": "a person has rejected its link",
 }
 
@@ -83,15 +84,25 @@ def review_sheet(
     return _placed(frame, addresses, buildings, footprints)
 
 
+_CONFLICTS = {
+    "BUILDING_NUMBER": "its building number is not that of the label",
+    "REVIEW_CONFLICT": "reviewers contradict each other",
+    "ADDRESS_TWICE": "the same address is on another building far away",
+    "TWO_PRIMARIES": "another address claims this building as surely",
+    "DIVISION_DIFFERS": "it names another township than the building stands in",
+    "OUTSIDE_TOWNSHIP": "its point lies outside the township that it names",
+    "OUT_OF_ORDER": "the building is far from those of the numbers before and after",
+    "FLOOR_BEYOND": "the building has no such floor",
+    "STALE": "the address is no longer in force",
+}
+
+
 def _why(row: dict[str, Any]) -> str:
     """What is doubtful about a link, in a sentence."""
     parts = []
     if "FAR_FROM_GIVEN" in row["conflicts"]:
         parts.append(f"it names this building, but lies {row['distance_m']:.0f} m away")
-    if "BUILDING_NUMBER" in row["conflicts"]:
-        parts.append("its building number is not that of the label")
-    if "REVIEW_CONFLICT" in row["conflicts"]:
-        parts.append("reviewers contradict each other")
+    parts += [_CONFLICTS[kind] for kind in row["conflicts"].split(";") if kind in _CONFLICTS]
     if row["runner_up_id"]:
         parts.append(f"building {row['runner_up_id']} came second")
     return (
