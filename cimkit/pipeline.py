@@ -40,6 +40,7 @@ from cimkit.registration import (
     marks,
     read_decided,
     save_decided,
+    standing_addresses,
     standing_codes,
     still_free,
 )
@@ -170,6 +171,9 @@ def build(
             *(register, encoding.codes, inputs.footprints, encoding.retired),
             lineage=encoding.lineage,
             read_at=mark.number,
+            addresses=standing_addresses(
+                inputs.addresses, city.links, inputs.footprints, encoding
+            ),
             origin=origin,
         ):
             staging.commit()

@@ -27,8 +27,9 @@ from cimkit.register import (
 from cimkit.registerurl import is_url
 from cimkit.steps.encode import Encoding, ancestry
 from cimkit.steps.review import join_reviews, settled_reviews
-from cimkit.tables import Footprints
+from cimkit.tables import Addresses, Footprints, Links
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
+from cimkit.tables.addressrecords import StandingAddresses
 from cimkit.tables.changes import OF_ROWS, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
 from cimkit.tables.reviews import Reviews
@@ -73,6 +74,15 @@ def save_decided(
     names, codes = footprints.building_id[old], encoding.codes[old]
     own = settled_reviews(join_reviews(Reviews.empty(), decided.now, names, codes))
     save_reviews(register, own, origin=origin)
+
+
+def standing_addresses(
+    addresses: Addresses | None, links: Links, footprints: Footprints, encoding: Encoding
+) -> StandingAddresses | None:
+    """Addresses and links of a city for the register; None for a city without addresses."""
+    if addresses is None:
+        return None
+    return StandingAddresses(addresses, links, footprints.building_id, encoding.codes)
 
 
 def keep_out(staging: Staging, register: str) -> None:

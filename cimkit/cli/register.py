@@ -35,6 +35,9 @@ def log(
     register: Register,
     code: Annotated[str, typer.Option(metavar="CODE", help="Changes of one code.")] = "",
     since: Annotated[int, typer.Option(metavar="N", help="Changes after number N.")] = 0,
+    address: Annotated[
+        str, typer.Option(metavar="ID", help="Changes of one address instead.")
+    ] = "",
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -44,10 +47,13 @@ def log(
 
     Example: cimkit register log city.register.gpkg --since 1200
     """
-    from cimkit.register import read_history
+    from cimkit.register import read_history, read_holdings
 
     if as_json and as_csv:
         raise ParameterError("--json and --csv exclude each other: give one")
+    if address:
+        _print_rows(read_holdings(register, address_id=address).changes, as_json=as_json)
+        return
     changes = [
         change
         for change in read_history(register)
@@ -102,16 +108,29 @@ def diff(
 def export(
     register: Register,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="CSV, or GeoPackage.")],
+    table: Annotated[
+        str, typer.Option(metavar="TABLE", help="codes, addresses or links; the latter as CSV.")
+    ] = "codes",
 ) -> None:
     """Write all codes with state, building and the codes that they supersede.
 
+    Or the addresses with what each says, or the building codes that they are linked to.
+
     Example: cimkit register export city.register.gpkg codes.csv
     """
-    from cimkit.register import read_descent, read_register, register_crs
-    from cimkit.write.codes import write_codes
+    from cimkit.register import read_descent, read_holdings, read_register, register_crs
+    from cimkit.write.codes import write_codes, write_rows
 
-    if out.suffix.lower() not in (".csv", ".gpkg"):
-        raise ParameterError(f"OUT: a .csv or .gpkg file, not {out.name!r}")
+    if table not in ("codes", "addresses", "links"):
+        raise ParameterError(f"--table: codes, addresses or links, not {table!r}")
+    if out.suffix.lower() not in ((".csv", ".gpkg") if table == "codes" else (".csv",)):
+        kinds = ".csv or .gpkg" if table == "codes" else ".csv"
+        raise ParameterError(f"OUT: a {kinds} file, not {out.name!r}")
+    if table != "codes":
+        rows = getattr(read_holdings(register), table)
+        write_rows(out, rows)
+        print(plain(f"{out}: {len(rows):,} {table}"))
+        return
     records = read_register(register, register_crs(register), also_moved=True)
     write_codes(out, records, read_descent(register))
     print(plain(f"{out}: {len(records):,} codes"))
@@ -137,6 +156,17 @@ def move(
 
 for command in (log, diff, export, move):
     app.command()(explained()(command))
+
+
+def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Changes of an address, a line each."""
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        when = f" {row['as_of']}" if row["as_of"] else ""
+        line = f"{row['number']:7} {row['address_id']} {row['change']:8} {row['after']}"
+        print(plain(f"{line} [{row['cause']}, {row['data_set']}]{when}"))
 
 
 def _print_csv(changes: Iterable[Change]) -> None:

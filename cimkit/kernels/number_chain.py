@@ -100,7 +100,7 @@ def chain_marginals(
     ...     np.zeros(3),
     ...     np.array([[8.0, 0], [0, 0]]),
     ... ).round(2)
-    array([0.99, 0.01, 1.  ])
+    array([1., 0., 1.])
     """
     return _marginals(starts, offsets, footprint, xy, evidence, step)
 

@@ -2,6 +2,7 @@
 
 from cimkit.register.move import Moved, move_register
 from cimkit.register.store import (
+    Holdings,
     Snapshot,
     activate,
     activating,
@@ -9,6 +10,7 @@ from cimkit.register.store import (
     open_register,
     read_descent,
     read_history,
+    read_holdings,
     read_register,
     read_register_reviews,
     read_snapshot,
@@ -18,6 +20,7 @@ from cimkit.register.store import (
 )
 
 __all__ = [
+    "Holdings",
     "Moved",
     "Snapshot",
     "activate",
@@ -27,6 +30,7 @@ __all__ = [
     "open_register",
     "read_descent",
     "read_history",
+    "read_holdings",
     "read_register",
     "read_register_reviews",
     "read_snapshot",

@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from cimkit.errors import StoreError
+from cimkit.register.addresses import ADDRESS_TABLES
 from cimkit.register.session import Row, Session
 from cimkit.tables._columns import texts
 from cimkit.tables.changes import OF_ROWS, Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
 from cimkit.tables.reviews import Reviews
 
-FORMAT = 2
-"""Of the register: 1 had codes alone."""
+FORMAT, _CODES_ALONE = 3, 1
+"""Of the register: the first had codes alone, the second no addresses."""
 
 TABLES = {
     "register_format": "version INTEGER NOT NULL",
@@ -45,6 +46,7 @@ TABLES = {
         cause TEXT NOT NULL,
         data_set TEXT NOT NULL,
         as_of TEXT""",
+    **ADDRESS_TABLES,
 }
 """Columns of the tables; where one is numbered, ``fid`` comes first."""
 
@@ -111,7 +113,8 @@ def upgrade(session: Session) -> None:
     if check_format(session) == FORMAT:
         return
     for name, columns in TABLES.items():
-        session.create_table(name, columns)
+        if not session.has(name):
+            session.create_table(name, columns)
     session.insert("register_format", ("version",), [(FORMAT,)])
 
 
@@ -189,7 +192,7 @@ def name_new_buildings(session: Session, code_of: dict[str, str], origin: Origin
 
 def read_decisions(session: Session) -> Reviews:
     """All decisions of people, by address, building and reviewer."""
-    rows = [] if check_format(session) < FORMAT else sorted(session.read(_REVIEWS))
+    rows = [] if check_format(session) <= _CODES_ALONE else sorted(session.read(_REVIEWS))
     return _reviews(rows) if rows else Reviews.empty()
 
 
@@ -202,7 +205,7 @@ def _reviews(rows: list[tuple[Any, ...]]) -> Reviews:
 
 def read_changes(session: Session, *, after: int = 0) -> list[Change]:
     """All changes, the oldest first; none in a register that keeps no history yet."""
-    if check_format(session) < FORMAT:
+    if check_format(session) <= _CODES_ALONE:
         return []
     rows = session.read(f"{_CHANGES} WHERE fid > ? ORDER BY fid", (after,))
     return [Change(*row) for row in rows]
@@ -210,7 +213,7 @@ def read_changes(session: Session, *, after: int = 0) -> list[Change]:
 
 def read_mark(session: Session, number: int | None) -> HistoryMark:
     """The change with a number, or the last one."""
-    if check_format(session) == FORMAT:
+    if check_format(session) > _CODES_ALONE:
         if number is None:
             ((number,),) = session.read("SELECT max(fid) FROM history")
         for row in session.read(f"{_CHANGES} WHERE fid = ?", (number or 0,)):
@@ -221,7 +224,7 @@ def read_mark(session: Session, number: int | None) -> HistoryMark:
 
 def read_lineage(session: Session) -> Lineage:
     """What buildings came from, by code."""
-    known = check_format(session) == FORMAT
+    known = check_format(session) > _CODES_ALONE
     rows = sorted(session.read("SELECT code, supersedes, kind FROM lineage")) if known else []
     if not rows:
         return Lineage.empty()

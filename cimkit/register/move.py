@@ -11,6 +11,7 @@ from cimkit.errors import StoreError
 from cimkit.register.history import FORMAT, MOVED, TABLES, check_at_home, upgrade
 from cimkit.register.session import Session
 from cimkit.register.store import Place, existing_register, open_register
+from cimkit.tables.elements import ELEMENTS
 
 _COLUMNS = {
     "codes": ("fid", "code", "building_id", "state", "geom"),
@@ -20,6 +21,17 @@ _COLUMNS = {
         *("reviewer", "note", "data_set"),
     ),
     "history": ("fid", "code", "change", "before", "after", "cause", "data_set", "as_of"),
+    "addresses": (
+        *("fid", "address_id", "state", "digest", "address_text", "x", "y"),
+        *ELEMENTS,
+    ),
+    "links": (
+        *("fid", "address_id", "building_code", "role", "rule", "confidence"),
+        "review_state",
+    ),
+    "address_history": (
+        *("fid", "address_id", "change", "before", "after", "cause", "data_set", "as_of"),
+    ),
 }
 
 
@@ -30,6 +42,9 @@ class Moved(NamedTuple):
     lineage: int
     reviews: int
     history: int
+    addresses: int
+    links: int
+    address_history: int
 
 
 def move_register(source: Place, target: Place) -> Moved:

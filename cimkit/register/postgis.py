@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from cimkit.errors import StoreError
+from cimkit.register.history import TABLES
 from cimkit.register.session import BUSY, LOCK_WAIT_S, NO_REGISTER, RIVAL, Row
 from cimkit.registerurl import parse_address, shown
 from cimkit.tables._columns import TextArray
@@ -260,7 +261,7 @@ _LOCKED_OUT = (
 )
 """Such a schema is passed over without a word: the register would seem to be damaged."""
 
-_NUMBERED = ("codes", "lineage", "reviews", "history")
+_NUMBERED = ("codes", *(name for name, columns in TABLES.items() if columns.startswith("fid")))
 
 
 def _statement(text: str) -> bytes:

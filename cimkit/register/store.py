@@ -12,15 +12,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 
 from cimkit.codes.uic21 import validate
 from cimkit.errors import StoreError, TableError
+from cimkit.register.addresses import (
+    note_addresses,
+    read_address_changes,
+    read_addresses,
+    read_links,
+)
 from cimkit.register.geopackage import GeoPackage
 from cimkit.register.history import (
+    FORMAT,
     check_at_home,
     check_format,
     check_unchanged,
@@ -38,6 +45,7 @@ from cimkit.register.session import NO_REGISTER, Backend, Session
 from cimkit.registerurl import is_url
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
+from cimkit.tables.addressrecords import StandingAddresses
 from cimkit.tables.changes import Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords, Lineage
 from cimkit.tables.reviews import Reviews
@@ -207,6 +215,7 @@ def activating(
     *,
     lineage: Lineage | None = None,
     read_at: int | None = None,
+    addresses: StandingAddresses | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> Iterator[None]:
     """Record which buildings stand, while the city that shows them takes its place inside.
@@ -229,6 +238,8 @@ def activating(
     read_at : int, optional
         Number of the history when the codes were read: two builds that both keep a code, each
         for another part of a house that was split, would mint nothing and yet give it twice.
+    addresses : StandingAddresses, optional
+        Of the city, with their links; None leaves those of the register as they are.
     origin : Origin
         For the history.
 
@@ -277,8 +288,42 @@ def activating(
         note_lineage(session, lineage or Lineage.empty(), origin)
         names = zip(records.building_id.tolist(), records.code.tolist(), strict=True)
         name_new_buildings(session, dict(names), origin)
+        if addresses is not None:
+            note_addresses(session, addresses.records(crs), set(touched.tolist()), origin)
         session.widen(records.polygons)
         yield
+
+
+class Holdings(NamedTuple):
+    """Addresses of a register, their links, and what happened to them: rows by column."""
+
+    addresses: list[dict[str, Any]]
+    links: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+
+
+def read_holdings(place: Place, *, address_id: str = "") -> Holdings:
+    """The addresses of a register, also of one that was moved.
+
+    Parameters
+    ----------
+    place : str or Path
+    address_id : str
+        Changes of this one only; "" for those of all.
+
+    Raises
+    ------
+    StoreError
+        If there is no register.
+    """
+    with existing_register(place).session(write=False) as session:
+        if not session.crs() or check_format(session) < FORMAT:
+            return Holdings([], [], [])
+        return Holdings(
+            read_addresses(session),
+            read_links(session),
+            read_address_changes(session, address_id),
+        )
 
 
 def register_crs(place: Place) -> str:

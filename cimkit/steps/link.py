@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import le
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,6 +193,8 @@ def link(
 def _by_identifier(addresses: Addresses) -> Addresses:
     """Sort by address_id, so that no result depends on the order of the rows."""
     names = addresses.address_id.tolist()
+    if all(map(le, names, names[1:])):
+        return addresses
     return addresses.take(np.array(sorted(range(len(names)), key=names.__getitem__), np.int64))
 
 

@@ -166,8 +166,7 @@ class Links:
         put(self, "unlinked_id", texts("unlinked_id", self.unlinked_id))
         reason = texts("unlinked_reason", self.unlinked_reason, len(self.unlinked_id))
         put(self, "unlinked_reason", reason)
-        pairs = set(zip(self.building_id.tolist(), self.address_id.tolist(), strict=True))
-        if len(pairs) < n:
+        if _repeats(self.building_id, self.address_id):
             raise TableError("Links: a pair occurs twice")
         for name in ("confidence", *_SHARES):
             column = getattr(self, name)
@@ -233,3 +232,11 @@ class Links:
         return cls(
             **columns, unlinked_id=unlinked["address_id"], unlinked_reason=unlinked["reason"]
         )
+
+
+def _repeats(building_id: TextArray, address_id: TextArray) -> bool:
+    """Whether a pair occurs twice. Addresses alone are unique as a rule, which is seen fast."""
+    names = address_id.tolist()
+    if len(set(names)) == len(names):
+        return False
+    return len(set(zip(building_id.tolist(), names, strict=True))) < len(names)

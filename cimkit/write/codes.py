@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from typing import Any
 
 from pyogrio.errors import DataLayerError, DataSourceError
 
@@ -52,3 +54,28 @@ def write_codes(path: Path, records: CodeRecords, lineage: Lineage) -> None:
     ]
     with disk_faults(path, DataSourceError, DataLayerError):
         table.to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as CSV that a spreadsheet reads as text.
+
+    Parameters
+    ----------
+    path : Path
+    rows : list of dict
+        All with the same keys; none writes an empty file.
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take it.
+    """
+    with disk_faults(path), path.open("w", newline="", encoding="utf-8-sig") as file:
+        table = csv.writer(file)
+        table.writerows([list(rows[0])] if rows else [])
+        table.writerows([_harmless(value) for value in row.values()] for row in rows)
+
+
+def _harmless(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -31,6 +31,8 @@ def test_columns_of_a_police_system_in_gbk(tmp_path):
         "unit": ["", "2单元", "A座"],
         "floor": ["", "3层", ""],
         "room": ["", "301室", ""],
+        "valid_from": [""] * 3,
+        "valid_to": [""] * 3,
     }
 
 

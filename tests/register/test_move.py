@@ -56,7 +56,8 @@ def test_there_and_back_all_tables_are_equal(full, other, new_place):
     before = tables(full)
     assert min(map(len, before.values())) > 0
     moved = move_register(full, other)
-    assert moved == tuple(len(before[name]) for name in moved._fields)
+    assert moved[:4] == tuple(len(before[name]) for name in moved._fields[:4])
+    assert moved[4:] == (0, 0, 0)
     assert tables(other) == before
     assert register_crs(other) == register_crs(full) == "EPSG:4546"
     back = new_place()

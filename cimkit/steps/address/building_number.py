@@ -13,12 +13,12 @@ from cimkit.codes.text import half_width
 _HAN = "零〇一二两三四五六七八九十百"
 _NUMBER = rf"[A-Z]?\d{{1,4}}[A-Z]?|[{_HAN}]{{1,6}}|[A-Z]{{1,2}}|[甲乙丙丁戊己庚辛]"
 _BUILDING = re.compile(rf"(?<![A-Z\d{_HAN}])({_NUMBER})\s*(?:号楼|楼栋|#楼|幢|栋|座|#)")
+_LINE = re.compile(rf"^(?:([^\n]*?){_BUILDING.pattern}([^\n]*)|[^\n]*)$", re.MULTILINE)
 _LONE = re.compile(rf"({_NUMBER})号?")
 _RANGE = re.compile(rf"[A-Z\d{_HAN}](?:号楼|幢|栋|座|#)?\s*[-~—至到]\s*$")
 _BEFORE = tuple("-~—至到 \t")
 """What a number that ends a range may stand behind; anything else is quickly seen."""
 
-_NO_SINGLE = "\n"
 _HAN_VALUES = {"零": 0, "〇": 0, "两": 2} | {
     numeral: value for value, numeral in enumerate("一二三四五六七八九", start=1)
 }
@@ -50,28 +50,28 @@ def building_number(text: str) -> str:
 
 
 def building_numbers(texts: list[str]) -> list[str]:
-    """`building_number` of many texts, in one pass over all of them: 1.5 million a second."""
+    """`building_number` of many texts, by one pattern that goes over all of them at once."""
     lines = half_width("\n".join(text.replace("\n", " ") for text in texts)).upper()
-    found = [""] * len(texts)
     plain: dict[str, str] = {}
-    line, end = 0, lines.find("\n")
-    for match in _BUILDING.finditer(lines):
-        start = match.start()
-        while 0 <= end < start:
-            line, end = line + 1, lines.find("\n", end + 1)
-        if found[line] == _NO_SINGLE:
-            continue
-        if lines[start - 1 : start] in _BEFORE and _RANGE.search(
-            lines[max(start - 16, 0) : start]
-        ):
-            found[line] = _NO_SINGLE
-            continue
-        number = plain.get(match[1]) or plain.setdefault(match[1], _plain_number(match[1]))
-        if not found[line]:
-            found[line] = number
-        elif number not in found[line].split("-"):
-            found[line] += f"-{number}"
-    return ["" if number == _NO_SINGLE else number for number in found]
+    found = []
+    for before, number, behind in _LINE.findall(lines) if texts else ():
+        if not number:
+            found.append("")
+        elif _BUILDING.search(behind) or before[-1:] in _BEFORE:
+            found.append(_several(f"{before}{number}幢{behind}"))
+        else:
+            found.append(plain.get(number) or plain.setdefault(number, _plain_number(number)))
+    return found
+
+
+def _several(text: str) -> str:
+    """Number of a building in a text with several, or with a range."""
+    found = []
+    for match in _BUILDING.finditer(text):
+        if _RANGE.search(text[: match.start()]):
+            return ""
+        found.append(_plain_number(match[1]))
+    return "-".join(dict.fromkeys(found))
 
 
 def label_number(label: str) -> str:
