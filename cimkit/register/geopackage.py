@@ -180,6 +180,7 @@ class GeoPackageSession:
     def create_table(self, name: str, columns: str) -> None:
         """Make a table; those with rows of their own are listed as attributes."""
         number = "fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL"
+        columns = columns.replace("DOUBLE PRECISION", "DOUBLE")
         self.connection.execute(f"CREATE TABLE {name} ({columns.replace('fid', number, 1)})")
         if columns.startswith("fid"):
             self.connection.execute(

@@ -57,8 +57,11 @@ def texts(name: str, values: Iterable[Any], n: int | None = None) -> TextArray:
 def identifiers(name: str, values: Iterable[Any], n: int | None = None) -> TextArray:
     """One text column of unique, non-empty values."""
     column = texts(name, values, n)
+    found = column.tolist()
+    if all(found) and len(set(found)) == len(found):
+        return column
     seen: set[str] = set()
-    for row, value in enumerate(column.tolist()):
+    for row, value in enumerate(found):
         if not value:
             raise TableError(f"{name}: row {row} is empty")
         if value in seen:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cimkit.errors import TableError
 from cimkit.tables._columns import (
+    TEXT,
     BoolArray,
     FloatArray,
     IntArray,
@@ -151,7 +152,10 @@ class Links:
 
         def given(name: str, otherwise: Any) -> Any:
             column = getattr(self, name)
-            return column if len(column) or otherwise is None else [otherwise] * n
+            if len(column) or otherwise is None:
+                return column
+            kind = TEXT if isinstance(otherwise, str) else None
+            return np.full(n, otherwise, dtype=kind)
 
         for name, otherwise in _TEXTS.items():
             put(self, name, texts(name, given(name, otherwise), n))
