@@ -77,4 +77,4 @@ def totals(found: Occupied | None) -> dict[str, dict[str, int]]:
     """Sum of each count that was placed, for report and manifest."""
     if found is None:
         return {}
-    return {"occupancy": {b.name: b.parts["in buildings"] for b in found.balances}}
+    return {"Counts 一标三实": {b.name: b.parts["in buildings"] for b in found.balances}}

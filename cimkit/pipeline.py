@@ -172,7 +172,7 @@ def build(
             lineage=encoding.lineage,
             read_at=mark.number,
             addresses=standing_addresses(
-                inputs.addresses, city.links, inputs.footprints, encoding
+                job.addresses, inputs.addresses, city.links, encoding, names
             ),
             origin=origin,
         ):

@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 
 from cimkit.errors import InputError
+from cimkit.inputs import data_set
 from cimkit.read.city import City
 from cimkit.register import (
     Snapshot,
@@ -77,12 +78,12 @@ def save_decided(
 
 
 def standing_addresses(
-    addresses: Addresses | None, links: Links, footprints: Footprints, encoding: Encoding
+    source: str, addresses: Addresses | None, links: Links, encoding: Encoding, names: TextArray
 ) -> StandingAddresses | None:
-    """Addresses and links of a city for the register; None for a city without addresses."""
+    """Addresses of a file and their links for the register; None for a city without any."""
     if addresses is None:
         return None
-    return StandingAddresses(addresses, links, footprints.building_id, encoding.codes)
+    return StandingAddresses(addresses, links, names, encoding.codes, data_set(source))
 
 
 def keep_out(staging: Staging, register: str) -> None:

@@ -29,6 +29,7 @@ from cimkit.read.city import City
 from cimkit.read.job import read_job
 from cimkit.read.las_header import probe_las
 from cimkit.read.tileset import read_tileset
+from cimkit.register import read_holdings
 from cimkit.tasks import DecodeTask, decode
 from cimkit.write.points import write_points
 from cimkit.write.spool import load_points
@@ -626,6 +627,9 @@ def test_what_a_person_says_outlives_the_next_build(tmp_path):
         zip(first.links.address_id.tolist(), first.links.building_id.tolist(), strict=True)
     )
     assert pairs == {"1": "a", "2": "b"}
+    (added, *_) = read_holdings(tmp_path / "r.gpkg").changes
+    assert (added["address_id"], added["change"]) == ("1", "added")
+    assert added["data_set"].startswith("addresses.csv sha256 ")
     sheet = tmp_path / "decided.csv"
     code = dict(
         zip(

@@ -289,7 +289,8 @@ def activating(
         names = zip(records.building_id.tolist(), records.code.tolist(), strict=True)
         name_new_buildings(session, dict(names), origin)
         if addresses is not None:
-            note_addresses(session, addresses.records(crs), set(touched.tolist()), origin)
+            source = origin._replace(data_set=addresses.data_set or origin.data_set)
+            note_addresses(session, addresses.records(crs), set(touched.tolist()), source)
         session.widen(records.polygons)
         yield
 

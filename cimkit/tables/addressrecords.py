@@ -54,12 +54,15 @@ class StandingAddresses(NamedTuple):
         Of these addresses.
     building_id, code : text array, shape (n_buildings,)
         Identifier and permanent code of each building.
+    data_set : str
+        File of the addresses and its sum, for the history.
     """
 
     addresses: Addresses
     links: Links
     building_id: TextArray
     code: TextArray
+    data_set: str = ""
 
     def records(self, crs: str) -> Iterator[AddressRecord]:
         """One record after the other, in their order, places to the millimetre in a CRS.

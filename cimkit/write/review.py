@@ -67,6 +67,7 @@ def review_sheet(
     rows = rows[np.argsort(links.confidence[rows], kind="stable")]
     chosen = links.take(rows).to_pandas()
     chosen["distance_m"] = chosen["distance_m"].round(2)
+    chosen["confidence"] = chosen["confidence"].round(4)
     open_ones = links.unlinked_to_pandas()
     frame = pd.concat(
         [
