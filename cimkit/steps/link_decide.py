@@ -166,7 +166,7 @@ def _doubt_other_names(
 def _by_number(
     city: City, known: _Decided, doors: Doors, named: IntArray, asked: IntArray
 ) -> None:
-    """Rule R4; where the point lies in or at the building that the numbers say, R1 or R3."""
+    """Rule R4: plates by their place, if they have one, and by their neighbours."""
     said = follow_numbers(
         city.addresses,
         city.footprints,

@@ -149,7 +149,7 @@ def link_table(
         runner_up_id=runner_up,
         runner_up_confidence=found.runner_up_confidence,
         text_similarity=np.array([0.0, np.nan, 1.0])[found.agreement + 1],
-        matched_elements=np.where(found.agreement == 1, "building", "").astype(TEXT),
+        matched_elements=_matched(found),
         conflicts=_conflicts(found),
         source_row=addresses.source_row[found.address],
         crs_in=np.full(len(order), source, TEXT),
@@ -176,6 +176,12 @@ def conflict_issues(addresses: Addresses, footprints: Footprints, found: Pairs) 
         address = str(addresses.address_id[found.address[k]])
         issues.append(Issue("WARNING", "LINK_CONFLICT", "addresses", address, what))
     return issues
+
+
+def _matched(found: Pairs) -> TextArray:
+    """What of the address led to the building, or agrees with it."""
+    numbered = np.where(found.rule == "R4", "number", "")
+    return np.where(found.agreement == 1, "building", numbered).astype(TEXT)
 
 
 def _factors(found: Pairs) -> TextArray:

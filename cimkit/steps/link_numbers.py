@@ -8,6 +8,7 @@ chained by rising number of the same parity and by nearness.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +51,9 @@ neighbours lead; half a step of the numbers comes on top there."""
 
 TOO_LITTLE, CLEAR = 0.02, 0.9
 """A plate gets no building below the first, and one that is taken only above the second."""
+
+QUARTER = 500.0
+"""Metres without a plate, from which on (to twice as many) a name means another street."""
 
 ROUNDS = 10
 """In which plates settle who claims which building. Chosen on samples with errors of 10 and
@@ -241,6 +245,7 @@ def _chain(addresses: Addresses, doors: Doors, accuracy: float) -> _Plates:
                 for v in (addresses.x, addresses.y)
             ]
         )
+    rows[:, 0] = _quarters(rows[:, 0], xy)
     key = rows[:, 1] + rows[:, 2] / 30.0
     order, starts = _along_streets(rows, key)
     if (rows[:, 0] < -1).any():
@@ -252,6 +257,41 @@ def _chain(addresses: Addresses, doors: Doors, accuracy: float) -> _Plates:
     place = np.full(n + 1, -1, np.int64)
     place[order] = np.arange(len(order))
     return _Plates(starts, key[order], xy[order], place[of_address])
+
+
+def _quarters(street: IntArray, xy: FloatArray) -> IntArray:
+    """Streets told apart where one name stands for several, `QUARTER` metres apart and more.
+
+    A plate without a place belongs to the one street of its name, or else to a chain of none.
+    """
+    here = np.flatnonzero((street >= 0) & np.isfinite(xy[:, 0]))
+    cell = np.floor(xy[here] / QUARTER).astype(np.int64)
+    known, node = np.unique(np.column_stack([street[here], cell]), axis=0, return_inverse=True)
+    number = {tuple(row): k for k, row in enumerate(known.tolist())}
+    quarter = np.full(len(known), -1, np.int64)
+    for k in range(len(known)):
+        if quarter[k] >= 0:
+            continue
+        quarter[k], open_nodes = k, [k]
+        while open_nodes:
+            name, x, y = known[open_nodes.pop()].tolist()
+            for dx, dy in product((-1, 0, 1), repeat=2):
+                other = number.get((name, x + dx, y + dy), -1)
+                if other >= 0 and quarter[other] < 0:
+                    quarter[other] = k
+                    open_nodes.append(other)
+    only = np.full(int(street.max(initial=-1)) + 1, -1, np.int64)
+    np.maximum.at(only, known[:, 0], quarter)
+    least = np.full(len(only), len(known), np.int64)
+    np.minimum.at(least, known[:, 0], quarter)
+    only[least != only] = -1  # several streets
+    found = street.copy()
+    named = street >= 0
+    found[named] = only[street[named]]
+    found[here] = quarter[node.ravel()]
+    lost = np.flatnonzero(named & (found < 0))
+    found[lost] = street.min(initial=0) - 2 - lost  # each its own, as those without a street
+    return found
 
 
 def _along_streets(rows: IntArray, key: FloatArray) -> tuple[IntArray, IntArray]:

@@ -95,7 +95,8 @@ class Links:
         1 if the building numbers in the address and on the label agree, 0 if they contradict
         each other, NaN where one of them has none.
     matched_elements : text array, shape (n,), optional
-        Elements of the address found on the label: ``building``.
+        ``building`` where name or number are those of the label, ``number`` where the order of
+        the plates led to the building.
     conflicts : text array, shape (n,), optional
         ``FAR_FROM_GIVEN``, ``BUILDING_NUMBER``, ``REVIEW_CONFLICT`` and the kinds of
         `cimkit.steps.link_conflicts.mark_conflicts`, separated by ``;``; "" where none.

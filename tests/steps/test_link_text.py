@@ -73,6 +73,20 @@ def test_r4_does_not_mix_streets_or_sides():
     assert reasons == {"a1": "NO_COORDINATES", "a2": "NO_COORDINATES"}
 
 
+def test_r4_one_name_for_two_streets_far_apart():
+    """Numbers of both towns take turns; a plate without a place could be in either."""
+    houses = row_of_houses(5)
+    boxes = [*houses.polygons(), *(shapely.box(8 * k, 9000, 8 * k + 8, 9012) for k in range(3))]
+    both = Footprints.from_polygons([f"h{k}" for k in range(8)], boxes)
+    texts = [f"向阳路{n}号" for n in (1, 5, 9, 3, 7)]
+    places = [(4, 2), (20, 2), (44, 4), (4, 9002), (20, 9002)]
+    rows, reasons, _ = found(at(texts, places), both)
+    assert rows["a2", "h4"][0] == "R4"
+    assert not reasons
+    lost = at([*texts, "向阳路11号"], [*places, (NOWHERE, NOWHERE)])
+    assert found(lost, both)[1] == {"a5": "NO_COORDINATES"}
+
+
 def test_r4_straightens_points_that_lie_beside_their_houses():
     """All numbers are moved into the next house; the row as a whole can only be one way."""
     houses = row_of_houses(6)
