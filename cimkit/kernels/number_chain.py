@@ -25,7 +25,7 @@ ALONG_SHARE, ALONG, ACROSS = 0.3, 2.0, 6.0
 """Spread of a step along the street, a share of its length and metres; across it, metres."""
 
 SAME = 4.0
-"""How much less likely two plates of one building are: a factor of e^-SAME."""
+"""How much less likely two plates of one building are, unless the data say: e^-SAME."""
 
 
 def chain_course(
@@ -67,6 +67,7 @@ def chain_marginals(
     xy: FloatArray,
     evidence: FloatArray,
     step: FloatArray,
+    same: float = SAME,
 ) -> FloatArray:
     """Probability of each candidate, given the evidence of all plates of its chain.
 
@@ -84,6 +85,8 @@ def chain_marginals(
         Logarithm of its own likelihood.
     step : float64 array, shape (n_plates, 2)
         Way expected to the next plate, metres; that of the last one of a chain is not read.
+    same : float
+        Two plates in one building are e^-same times as likely as in two.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def chain_marginals(
     ... ).round(2)
     array([1., 0., 1.])
     """
-    return _marginals(starts, offsets, footprint, xy, evidence, step)
+    return _marginals(starts, offsets, footprint, xy, evidence, step, float(same))
 
 
 @kernel
@@ -151,6 +154,7 @@ def _marginals(
     xy: FloatArray,
     evidence: FloatArray,
     step: FloatArray,
+    same: float,
 ) -> FloatArray:
     forward, backward = np.empty(len(footprint)), np.ones(len(footprint))
     own = np.empty(len(footprint))
@@ -165,7 +169,7 @@ def _marginals(
                 if k > starts[c]:
                     way = 0.0
                     for i in range(offsets[k - 1], a):
-                        way += forward[i] * _fit(xy, footprint, i, j, step[k - 1])
+                        way += forward[i] * _fit(xy, footprint, i, j, step[k - 1], same)
                 forward[j] = way * own[j]
             forward[a:b] /= forward[a:b].sum()
         for k in range(starts[c + 1] - 2, starts[c] - 1, -1):
@@ -173,7 +177,7 @@ def _marginals(
             for i in range(a, b):
                 way = 0.0
                 for j in range(b, offsets[k + 2]):
-                    way += backward[j] * own[j] * _fit(xy, footprint, i, j, step[k])
+                    way += backward[j] * own[j] * _fit(xy, footprint, i, j, step[k], same)
                 backward[i] = way
             backward[a:b] /= backward[a:b].sum()
     for k in range(len(offsets) - 1):
@@ -184,7 +188,9 @@ def _marginals(
 
 
 @kernel
-def _fit(xy: FloatArray, footprint: IntArray, i: int, j: int, step: FloatArray) -> float:
+def _fit(
+    xy: FloatArray, footprint: IntArray, i: int, j: int, step: FloatArray, same: float
+) -> float:
     """How well the way between two candidates fits what is expected; above 0."""
     length = np.hypot(step[0], step[1])
     dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
@@ -194,5 +200,5 @@ def _fit(xy: FloatArray, footprint: IntArray, i: int, j: int, step: FloatArray) 
     else:
         along, across = np.hypot(dx, dy), 0.0
     misfit = ((along - length) / (ALONG_SHARE * length + ALONG)) ** 2 + (across / ACROSS) ** 2
-    penalty = SAME if footprint[i] == footprint[j] else 0.0
+    penalty = same if footprint[i] == footprint[j] else 0.0
     return float(np.exp(-min(0.5 * misfit + penalty, 20.0)))

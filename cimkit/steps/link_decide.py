@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,9 @@ from cimkit.steps.link_text import (
 from cimkit.tables import Addresses, Footprints
 from cimkit.tables._columns import BoolArray, IntArray
 
-NUMBERED = 0.98
-"""Factor on what the neighbours of a door plate say: streets have their exceptions."""
+NUMBERED, TRIED = 0.98, 5
+"""Factor on what the neighbours of a door plate say, before it is tried; share of plates it is
+tried on."""
 
 OTHER_NAME = 0.5
 """Factor where the building bears another name, without observations."""
@@ -178,6 +180,7 @@ def _by_number(
     )
     rows = asked[known.is_open(asked)]
     rows = rows[said.footprint[rows] >= 0]
+    base = _tried(city, known, doors, named) if len(rows) and city.accuracy <= 0.0 else NUMBERED
     footprint = said.footprint[rows]
     distance = distances(city.addresses, city.grid, rows, footprint)
     second = said.runner_up[rows] >= 0
@@ -186,15 +189,34 @@ def _by_number(
             rows,
             footprint,
             "R4",
-            np.full(len(rows), NUMBERED),
+            np.full(len(rows), base),
             np.zeros(len(rows), np.int64),
             distance=distance,
             n_candidates=said.n_candidates[rows],
             text=said.probability[rows],
             runner_up=said.runner_up[rows],
-            runner_up_confidence=np.where(second, NUMBERED * said.second[rows], np.nan),
+            runner_up_confidence=np.where(second, base * said.second[rows], np.nan),
         )
     )
+
+
+def _tried(city: City, known: _Decided, doors: Doors, named: IntArray) -> float:
+    """Base of R4: how often it finds the building of plates of which that is known.
+
+    Every `TRIED`-th door is looked for as if it had no place.
+    """
+    hidden = doors.plain & (np.arange(len(doors)) % TRIED == 0)
+    rows = np.flatnonzero(doors.of(hidden, False) & (known.footprint >= 0))
+    settled, addresses = known.footprint.copy(), city.addresses
+    settled[rows] = -1
+    x, y = addresses.x.copy(), addresses.y.copy()
+    x[rows] = y[rows] = np.nan
+    blind = replace(addresses, x=x, y=y)
+    said = follow_numbers(blind, city.footprints, city.grid, doors, settled, named, 0.0)
+    rows = rows[np.unique(doors.of_address[rows], return_index=True)[1]]  # one of each door
+    found = said.footprint[rows] >= 0
+    right = int((said.footprint[rows] == known.footprint[rows]).sum())
+    return calibrated(NUMBERED, right, int(found.sum()))
 
 
 def _inherited(city: City, known: _Decided, doors: Doors, without: IntArray) -> Pairs:

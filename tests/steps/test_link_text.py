@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -258,6 +260,31 @@ def test_real_house_numbers_that_were_moved(metres, least):
         right = sum(own[address] == building for building, address in pairs)
         scores.append(2 * right / (len(links) + len(names)))
     assert np.mean(scores) >= least
+
+
+@pytest.mark.skipif(not (DATA / "helsinki_osm").exists(), reason="needs CIMKIT_DATA")
+def test_r4_says_how_good_it_is_on_real_streets():
+    """A fifth of the nodes without their places: large buildings bear many numbers there."""
+    path = str(DATA / "helsinki_osm" / "helsinki_osm.gpkg")
+    footprints, _ = clean(read_footprints(path, layer="buildings", crs="EPSG:3879")[0])
+    nodes, _ = read_addresses(path, layer="address_nodes", crs="EPSG:3879")
+    links, _ = link(nodes, footprints)
+    inside = links.rule == "R1"
+    own = dict(
+        zip(links.address_id[inside].tolist(), links.building_id[inside].tolist(), strict=True)
+    )
+    stated, right = [], []
+    for seed in range(3):
+        hidden = np.random.default_rng(seed).random(len(nodes)) < 0.2
+        x, y = (np.where(hidden, np.nan, column) for column in (nodes.x, nodes.y))
+        lost = set(nodes.address_id[hidden].tolist()) & set(own)
+        found = link(replace(nodes, x=x, y=y), footprints)[0].to_pandas()
+        found = found[(found["rule"] == "R4") & found["address_id"].isin(lost)]
+        stated += found["confidence"].tolist()
+        right += (found["address_id"].map(own) == found["building_id"]).tolist()
+    assert len(stated) > 100
+    assert np.mean(right) > 0.5
+    assert abs(np.mean(stated) - np.mean(right)) < 0.1
 
 
 def test_row_order_and_shift_change_nothing(noisy):
