@@ -173,7 +173,10 @@ class World:
             return
         noted, fresh = registration.marks(doing.unused), registration.marks(made.fresh)
         self.noted[build.out] = {**noted, **fresh}
-        taken = {code for code in fresh if code in self.rows} - set(noted)
+        # What a dead build of this city had reserved is its own, unless a rival that read at
+        # the same time, and had noted it for the same house, has made it active meanwhile.
+        free = {c for c in noted if c in self.rows and self.rows[c].state == "reserved"}
+        taken = {code for code in fresh if code in self.rows} - free
         error = attempt(
             self.place,
             build.torn_at if build.fate == "torn reserve" else 0,

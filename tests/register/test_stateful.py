@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-from tests.register.histories import HISTORIES, World
+from tests.register.histories import HISTORIES, Build, Race, World
 from tests.register.registers import numbers
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -55,6 +55,14 @@ def test_two_hundred_histories_in_files(tmp_path):
 
 def test_fifty_histories_in_a_database(postgres):
     in_database(postgres, 50)
+
+
+def test_two_cities_that_noted_the_same_code(place):
+    """Both dead builds noted it for the same house; one of the rivals is sent away."""
+    dead = Race(
+        Build(0, [(0, 1)], "torn reserve", 1, []), Build(1, [(0, 1)], "reserved", 1, [])
+    )
+    World(place).run([dead, Race(Build(0, [(0, 1)], "", 1, []), Build(1, [(2, 6)], "", 1, []))])
 
 
 @pytest.mark.slow
