@@ -65,6 +65,22 @@ def test_two_cities_that_noted_the_same_code(place):
     World(place).run([dead, Race(Build(0, [(0, 1)], "", 1, []), Build(1, [(2, 6)], "", 1, []))])
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="two builds of different cities that both keep a code, and both die between the "
+    "commit and its record, show it for two places until one of them is built again",
+)
+def test_two_deaths_after_the_commit(place):
+    steps: list[Build | Race] = [
+        Build(0, [(0, 1)], "", 1, []),
+        Build(0, [(0, 3)], "", 1, []),
+        Build(0, [(0, 2)], "committed", 1, []),
+        Build(1, [(1, 3)], "committed", 1, []),
+        Race(Build(0, [(0, 1)], "", 1, []), Build(1, [(0, 1)], "", 1, [])),
+    ]
+    World(place).run(steps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("luck", range(1, 21))
 def test_a_hundred_thousand_histories_in_files(tmp_path, luck):
