@@ -175,13 +175,12 @@ def _print_csv(changes: Iterable[Change]) -> None:
     import sys
 
     from cimkit.tables.changes import Change
-    from cimkit.write.codes import FORMULA
+    from cimkit.write.spreadsheet import harmless
 
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(Change._fields)
     for change in changes:
-        texts = (str(value) for value in change)
-        rows.writerow([f"'{text}" if text.startswith(FORMULA) else text for text in texts])
+        rows.writerow([harmless(value) for value in change])
 
 
 def _compare(older: str, newer: str) -> tuple[list[dict[str, Any]], int]:

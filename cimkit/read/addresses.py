@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,11 +14,10 @@ from cimkit.job import AUTO
 from cimkit.read.china_offsets import GEODETIC, from_web_map, is_web_map
 from cimkit.read.columns import find_columns, numbers
 from cimkit.read.crs import check_place, looks_like_degrees, reproject, source_of, working_crs
-from cimkit.read.delimited import SUFFIXES, open_delimited, read_columns
 from cimkit.read.encodings import report_mojibake
-from cimkit.read.formats import SPREADSHEETS, local_file
+from cimkit.read.formats import local_file
 from cimkit.read.privacy import refuse_personal
-from cimkit.read.spreadsheet import open_sheet, read_sheet
+from cimkit.read.table import Table, is_table, open_table
 from cimkit.read.vector import POINTS, open_layer, read_layer
 from cimkit.tables._columns import texts
 from cimkit.tables.addresses import Addresses
@@ -28,9 +26,6 @@ from cimkit.tables.identifiers import suffix_duplicates, tidy_identifiers
 from cimkit.tables.issue import Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from cimkit.tables._columns import FloatArray
@@ -138,9 +133,8 @@ def read_addresses(
         "y": y_field,
         "building": building_field,
     }
-    suffix = file.suffix.lower()
-    if suffix in SUFFIXES or suffix in SPREADSHEETS:
-        table = _open_table(file, layer, encoding)
+    if is_table(file):
+        table = open_table(file, layer, encoding)
         with_places = source_crs != "" and "" not in (x_field, y_field)
         given = _from_table(path, table, fields, with_places=with_places)
     else:
@@ -177,29 +171,8 @@ def read_addresses(
     return addresses, issues + notes
 
 
-class _Table(NamedTuple):
-    """A table without geometry, whatever it is stored as."""
-
-    columns: tuple[str, ...]
-    read: Callable[[list[str]], tuple[dict[str, list[str]], list[int], list[Issue]]]
-    issues: list[Issue]
-
-
-def _open_table(file: Path, layer: str, encoding: str) -> _Table:
-    """A CSV file or a sheet."""
-    if file.suffix.lower() in SPREADSHEETS:
-        if encoding:
-            raise ParameterError("addresses_encoding: a workbook is in UTF-8")
-        sheet = open_sheet(file, layer)
-        return _Table(sheet.columns, partial(read_sheet, sheet), [])
-    if layer:
-        raise ParameterError("address_layer: a CSV file has no layers")
-    table, issues = open_delimited(file, encoding)
-    return _Table(table.columns, partial(read_columns, table), issues)
-
-
 def _from_table(
-    path: str, table: _Table, fields: dict[str, str], *, with_places: bool
+    path: str, table: Table, fields: dict[str, str], *, with_places: bool
 ) -> _Columns:
     """The columns of a table; `with_places` refuses one without coordinates."""
     chosen, parts = _choose(table.columns, fields, path), _find_elements(table.columns, path)

@@ -11,10 +11,9 @@ from cimkit.codes.uscc import validate
 from cimkit.errors import InputError
 from cimkit.job import AUTO
 from cimkit.read.columns import find_columns, numbers
-from cimkit.read.delimited import open_delimited, read_columns
-from cimkit.read.formats import SPREADSHEETS, local_file
+from cimkit.read.formats import local_file
 from cimkit.read.privacy import pseudonyms, refuse_personal
-from cimkit.read.spreadsheet import open_sheet, read_sheet
+from cimkit.read.table import open_table
 from cimkit.tables._columns import IntArray
 from cimkit.tables.identifiers import tidy_identifiers
 from cimkit.tables.issue import Issue
@@ -74,14 +73,9 @@ def read_occupancy(
 
 def _read_all(path: str) -> tuple[dict[str, list[str]], list[Issue]]:
     """Every column of a table: what is in it decides whether it may be used."""
-    file = local_file(path)
-    if file.suffix.lower() in SPREADSHEETS:
-        sheet = open_sheet(file, "")
-        values, _, issues = read_sheet(sheet, list(sheet.columns))
-        return values, issues
-    table, issues = open_delimited(file, "")
-    values, _, notes = read_columns(table, list(table.columns))
-    return values, issues + notes
+    table = open_table(local_file(path))
+    values, _, issues = table.read(list(table.columns))
+    return values, table.issues + issues
 
 
 def _addresses(path: str, columns: dict[str, list[str]]) -> list[str]:

@@ -12,9 +12,7 @@ from cimkit.errors import StoreError
 from cimkit.tables.coderecords import CodeRecords, Lineage
 from cimkit.write.faults import disk_faults
 from cimkit.write.frames import write_geopackage
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of what a spreadsheet takes for a formula."""
+from cimkit.write.spreadsheet import harmless
 
 
 def write_codes(path: Path, records: CodeRecords, lineage: Lineage) -> None:
@@ -49,9 +47,7 @@ def write_codes(path: Path, records: CodeRecords, lineage: Lineage) -> None:
         write_geopackage(path, {"codes": frame})
         return
     table = frame.drop(columns=frame.geometry.name)
-    table["building_id"] = [
-        f"'{text}" if text.startswith(FORMULA) else text for text in table["building_id"]
-    ]
+    table["building_id"] = [harmless(text) for text in table["building_id"]]
     with disk_faults(path, DataSourceError, DataLayerError):
         table.to_csv(path, index=False, encoding="utf-8-sig")
 
@@ -73,9 +69,4 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     with disk_faults(path), path.open("w", newline="", encoding="utf-8-sig") as file:
         table = csv.writer(file)
         table.writerows([list(rows[0])] if rows else [])
-        table.writerows([_harmless(value) for value in row.values()] for row in rows)
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        table.writerows([harmless(value) for value in row.values()] for row in rows)

@@ -16,11 +16,9 @@ from cimkit.errors import ParameterError, StoreError
 from cimkit.tables import Addresses, Buildings, Footprints, Links
 from cimkit.write.faults import disk_faults
 from cimkit.write.frames import write_geopackage
+from cimkit.write.spreadsheet import harmless
 
 FORMATS = (".csv", ".xlsx", ".gpkg")
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of what a spreadsheet takes for a formula."""
 
 _TO_FILL = ("decision", "new_building", "reviewer", "note")
 
@@ -165,16 +163,11 @@ def write_review(path: str | Path, sheet: gpd.GeoDataFrame) -> None:
     table = pd.DataFrame(sheet.drop(columns="geometry"))
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
-            table[name] = [_harmless(text) for text in table[name]]
+            table[name] = [
+                harmless(text) if isinstance(text, str) else "" for text in table[name]
+            ]
     with disk_faults(file, DataSourceError, DataLayerError):
         if file.suffix.lower() == ".csv":
             table.to_csv(file, index=False, encoding="utf-8-sig")
         else:
             pyogrio.write_dataframe(table, file, driver="XLSX", layer="review")
-
-
-def _harmless(text: Any) -> str:
-    """Text that no spreadsheet runs; nothing for a cell that is empty."""
-    if not isinstance(text, str):
-        return ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
