@@ -22,9 +22,7 @@ from cimkit.sample.names import (
 from cimkit.sample.occupancy import Door, Occupancy
 from cimkit.sample.streams import stream
 from cimkit.tables._columns import FloatArray
-
-ESTATE, BUILDING, UNIT, FLOOR, ROOM = "院落", "建筑物", "单元", "楼层", "户室"
-"""Kinds of addresses, each the parent of the next."""
+from cimkit.tables.elements import BUILDING, COMPOUND, FLOOR, ROOM, UNIT
 
 
 class Address(NamedTuple):
@@ -149,7 +147,7 @@ def estate_of(block: Block) -> Address | None:
     x, y = to_map(*block.centre).round(3)
     place = street_name(block.row), f"{house_number(block)}号"
     name, here = _estate_id(block), community_of(block)
-    return Address(name, "", ESTATE, here, *place, estate, x=float(x), y=float(y))
+    return Address(name, "", COMPOUND, here, *place, estate, x=float(x), y=float(y))
 
 
 def _estate_id(block: Block) -> str:
@@ -164,7 +162,7 @@ def _without_building(block: Block, community: Community) -> Iterator[Entry]:
     if block.kind == "park":
         park = park_name(block)
         places = [
-            (f"{number}号", park, ESTATE, u, v),
+            (f"{number}号", park, COMPOUND, u, v),
             (f"{number}号", f"{park}游客中心", BUILDING, u + 20.0, v - 15.0),
         ]
     for k, (house, name, kind, east, north) in enumerate(places):

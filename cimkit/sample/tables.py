@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from cimkit.sample.addresses import ESTATE, UNIT, Address, Entry
+from cimkit.sample.addresses import Address, Entry
 from cimkit.sample.buildings import Building
 from cimkit.sample.change import Change
 from cimkit.sample.divisions import Community, Division
@@ -18,6 +18,7 @@ from cimkit.sample.names import CITY_CODE
 from cimkit.sample.noise import Written
 from cimkit.sample.occupancy import Occupancy
 from cimkit.sample.organisations import Organisation
+from cimkit.tables.elements import COMPOUND, UNIT
 
 Columns = dict[str, Any]
 
@@ -140,7 +141,7 @@ def link_columns(addresses: Iterable[Address]) -> Columns:
 
 def estate_links(estate: Address, buildings: Sequence[Building]) -> list[Address]:
     """Repeat the address of premises for each building on them."""
-    if estate.kind != ESTATE or not buildings:
+    if estate.kind != COMPOUND or not buildings:
         return [estate]
     return [estate._replace(building_id=b.building_id) for b in buildings]
 

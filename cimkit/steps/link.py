@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cimkit.errors import ParameterError
-from cimkit.kernels.footprint_distance import distance_to_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid, build_grid
 from cimkit.kernels.nearest_footprint import nearest_footprints
 from cimkit.kernels.point_in_footprint import covering_footprints
@@ -18,6 +17,7 @@ from cimkit.steps.link_evidence import (
     Pairs,
     choose,
     conflict_issues,
+    distances,
     join,
     link_table,
     number_agreement,
@@ -220,10 +220,7 @@ def _given_pairs(
         if missing := [name for name in named if name not in known]:
             unknown[row] = missing
     address, footprint, count = np.array(named_pairs, np.int64).reshape(-1, 3).T.copy()
-    distance = np.full(len(address), np.nan)
-    here = addresses.located[address]
-    x, y = addresses.x[address[here]], addresses.y[address[here]]
-    distance[here] = distance_to_footprint(x, y, footprint[here], grid)
+    distance = distances(addresses, grid, address, footprint)
     far = distance > given_far
     return pairs(
         address,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +119,7 @@ def mark_conflicts(
         for one in found
     }
     ordered = sorted(issues, key=lambda issue: (issue.id, issue.message))
-    return links.with_conflicts(np.array(conflicts, TEXT)), ordered
+    return replace(links, conflicts=np.array(conflicts, TEXT)), ordered
 
 
 def said_divisions(addresses: Addresses, divisions: Divisions | None) -> TextArray:

@@ -10,17 +10,15 @@ import numpy as np
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.steps.link_accuracy import weigh
 from cimkit.steps.link_doors import Doors, find_doors, named_buildings
-from cimkit.steps.link_evidence import Pairs, choose, join, pairs, rank_of_footprints
+from cimkit.steps.link_evidence import Pairs, choose, distances, join, pairs, rank_of_footprints
 from cimkit.steps.link_numbers import follow_numbers
 from cimkit.steps.link_text import (
-    COMPOUND_KIND,
     calibrated,
     compound_pairs,
-    distances,
     inherited_pairs,
     label_pairs,
 )
-from cimkit.tables import Addresses, Footprints
+from cimkit.tables import Addresses, Footprints, elements
 from cimkit.tables._columns import BoolArray, IntArray
 
 NUMBERED, TRIED = 0.98, 5
@@ -82,7 +80,7 @@ def decide(city: City, given: Pairs, placed: Pairs, without: IntArray) -> Pairs:
     """
     known = _Decided(len(city.addresses))
     known.take(given)
-    compounds = city.addresses.elements.kind[placed.address] == COMPOUND_KIND
+    compounds = city.addresses.elements.kind[placed.address] == elements.COMPOUND
     held, placed = choose(placed, compounds), choose(placed, ~compounds)
     without = np.union1d(without, held.address)
     contradicted = placed.agreement < 0
@@ -228,7 +226,7 @@ def _compounds(
     city: City, known: _Decided, doors: Doors, named: IntArray, without: IntArray
 ) -> Pairs:
     kind = city.addresses.elements.kind[without]
-    rows = without[known.is_open(without) & ((kind == "") | (kind == COMPOUND_KIND))]
+    rows = without[known.is_open(without) & ((kind == "") | (kind == elements.COMPOUND))]
     own_name = np.zeros(len(city.footprints), np.bool_)
     own_name[named] = True
     return compound_pairs(city.addresses, city.grid, doors, rows, known.footprint, own_name)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyproj
 
+from cimkit.kernels.footprint_distance import distance_to_footprint
+from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.steps.address.building_number import (
     building_number,
     building_numbers,
@@ -91,6 +93,17 @@ def choose(found: Pairs, rows: IntArray | BoolArray | slice) -> Pairs:
     """The pairs chosen by index or mask, in that order."""
     columns: Any = (column[rows] for column in found)
     return Pairs(*columns)
+
+
+def distances(
+    addresses: Addresses, grid: FootprintGrid, address: IntArray, footprint: IntArray
+) -> FloatArray:
+    """From addresses to footprints, metres; NaN without a place."""
+    found = np.full(len(address), np.nan)
+    here = addresses.located[address]
+    x, y = addresses.x[address[here]], addresses.y[address[here]]
+    found[here] = distance_to_footprint(x, y, footprint[here], grid)
+    return found
 
 
 def number_agreement(

@@ -5,20 +5,19 @@ And what that tells of the rules: where text and place can both be asked, one ju
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cimkit.kernels.footprint_distance import distance_to_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.steps.link_doors import Doors, find_doors, named_buildings
-from cimkit.steps.link_evidence import Pairs, pairs
-from cimkit.tables import Addresses, Footprints
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray
+from cimkit.steps.link_evidence import Pairs, distances, pairs
+from cimkit.tables import Addresses, Footprints, elements
+from cimkit.tables._columns import BoolArray, IntArray
 
 INHERITED, LABEL, PREMISES, COMPOUND = 0.90, 0.75, 0.75, 0.60
 """Bases: R5 by the same door or the address above, by the label, by the same plate; R6."""
-
-COMPOUND_KIND = "院落"
-"""What a source calls a compound."""
 
 PRIOR = 20
 """A base counts as so many observations beside those of the data."""
@@ -82,8 +81,6 @@ def measure_accuracy(
 
 def _error_of(outside: float, back: float) -> float:
     """Solve for the error by halving: the law rises with it."""
-    import math
-
     low, high = 0.0, 200.0
     for _ in range(40):
         s = (low + high) / 2.0
@@ -94,17 +91,6 @@ def _error_of(outside: float, back: float) -> float:
             (s, high) if s * s * ((1.0 + t * t) * tail - t * density) < outside else (low, s)
         )
     return low * math.sqrt(2.0)
-
-
-def distances(
-    addresses: Addresses, grid: FootprintGrid, address: IntArray, footprint: IntArray
-) -> FloatArray:
-    """From addresses to footprints, metres; NaN without a place."""
-    found = np.full(len(address), np.nan)
-    here = addresses.located[address]
-    x, y = addresses.x[address[here]], addresses.y[address[here]]
-    found[here] = distance_to_footprint(x, y, footprint[here], grid)
-    return found
 
 
 def label_pairs(
@@ -162,7 +148,7 @@ def inherited_pairs(
     of_door, of_plate = _only(door, settled), _only(plate, settled)
     found = of_door[door[open_rows]]
     base = np.full(len(open_rows), INHERITED)
-    found = np.where(found < 0, _above(addresses, settled)[open_rows], found)
+    found = np.where(found < 0, addresses.nearest_above(settled)[open_rows], found)
     named = doors.of(doors.keys.name, "")[open_rows] != ""
     by_plate = (found < 0) & named
     found[by_plate] = of_plate[plate[open_rows[by_plate]]]
@@ -189,26 +175,6 @@ def _only(group: IntArray, settled: IntArray) -> IntArray:
     return np.where(low == high, high, -1)
 
 
-def _above(addresses: Addresses, settled: IntArray) -> IntArray:
-    """Footprint of the nearest address above each that has one; a circle ends nowhere."""
-    up = _parents(addresses)
-    found = np.full(len(addresses), -1, np.int64)
-    at = up
-    for _ in range(5):  # compound, building, unit, floor, room
-        found = np.where((found < 0) & (at >= 0), settled[at], found)
-        at = np.where(at >= 0, up[at], -1)
-    return found
-
-
-def _parents(addresses: Addresses) -> IntArray:
-    """Row of the address above each; -1 without one."""
-    parent = addresses.elements.parent_id
-    if not (parent != "").any():
-        return np.full(len(addresses), -1, np.int64)
-    row_of = {name: row for row, name in enumerate(addresses.address_id.tolist())}
-    return np.array([row_of.get(name, -1) for name in parent.tolist()], np.int64)
-
-
 def compound_pairs(
     addresses: Addresses,
     grid: FootprintGrid,
@@ -228,8 +194,8 @@ def compound_pairs(
     building = doors.of(doors.keys.building, "")
     whole = ~doors.inside & (building == "")
     rows = rows[whole[rows]]
-    stated = rows[addresses.elements.kind[rows] == COMPOUND_KIND]
-    up = _parents(addresses)
+    stated = rows[addresses.elements.kind[rows] == elements.COMPOUND]
+    up = addresses.above
     members = [
         _members(rows, premises, settled, building != ""),
         _members(stated, plate, settled, np.ones(len(addresses), np.bool_)),

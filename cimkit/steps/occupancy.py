@@ -114,16 +114,11 @@ def occupy(
 
 def _buildings(addresses: Addresses, footprints: Footprints, links: Links) -> IntArray:
     """Footprint of the surest link of each address, shape (n_addresses,); -1 without one."""
-    links = links.take(links.role != "compound")
     number = {name: row for row, name in enumerate(footprints.building_id.tolist())}
-    place = {name: row for row, name in enumerate(addresses.address_id.tolist())}
-    building = np.array([number[name] for name in links.building_id.tolist()], np.int64)
-    address = np.array([place[name] for name in links.address_id.tolist()], np.int64)
-    found = np.full(len(addresses), -1, np.int64)
-    far = np.nan_to_num(links.distance_m, nan=np.inf)
-    order = np.lexsort((-building, -far, links.confidence, address))
-    found[address[order]] = building[order]  # the last one of each address stays
-    return found
+    building_of = links.surest()
+    number[""] = -1
+    found = [number[building_of.get(name, "")] for name in addresses.address_id.tolist()]
+    return np.array(found, np.int64)
 
 
 def _cells(footprints: Footprints) -> tuple[IntArray, FloatArray]:

@@ -16,6 +16,7 @@ from cimkit.steps.address.room import floor_number, floor_of_room, parse_room
 from cimkit.tables import Addresses, Buildings, Issue, Links, Models
 from cimkit.tables._columns import TEXT, floats, texts
 from cimkit.tables.coerce import as_addresses, as_footprints
+from cimkit.tables.elements import BUILDING, ROOM
 from cimkit.tables.models import ROOF_SURFACE
 from cimkit.tables.reportfacts import Balance
 from cimkit.tables.storeys import Rooms, Storeys
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cimkit.tables._columns import FloatArray, IntArray, TextArray
-
-ROOM, BUILDING = "户室", "建筑物"
-"""Kinds of addresses (`cimkit.tables.elements.KINDS`)."""
 
 TOWER_SHARE = 0.1
 """Part of a roof, seen from above, that is a tower on its podium, if it stands out far."""
@@ -45,9 +43,6 @@ HEIGHT_MIN, SLAB_MIN = 0.5, 0.1
 
 STOREYS_MAX = 300
 """No building has more; `cimkit.read.footprints` takes no more either."""
-
-ANCESTORS_MAX = 8
-"""Steps from a room up to its building; there are five kinds of addresses."""
 
 
 def find_rooms(addresses: Any, links: Links) -> Rooms:
@@ -86,22 +81,23 @@ def find_rooms(addresses: Any, links: Links) -> Rooms:
     """
     addresses = as_addresses(addresses)
     found = _name_rooms(addresses)
-    building_of = _surest(links)
+    building_of = links.surest()
     reason_of = dict(
         zip(links.unlinked_id.tolist(), links.unlinked_reason.tolist(), strict=True)
     )
-    above = _Above(addresses)
+    rows = np.arange(len(addresses))
+    whole = addresses.nearest_above(np.where(addresses.elements.kind == BUILDING, rows, -1))
     bound: list[tuple[str, str, int, str, str, str]] = []
     unbound: dict[str, str] = {}
     reason_of |= dict.fromkeys(links.address_id[links.role == "compound"].tolist(), "COMPOUND")
-    names = addresses.address_id.tolist()
+    names = [*addresses.address_id.tolist(), ""]
     for row, (unit, floor, room) in found.items():
         name = names[row]
         building = building_of.get(name)
         if building is None:
             unbound[name] = reason_of.get(name, "UNLINKED")
         else:
-            bound.append((name, building, floor, unit, room, above.building(name)))
+            bound.append((name, building, floor, unit, room, names[whole[row]]))
     columns = list(zip(*bound, strict=True)) or [()] * 6
     return Rooms(
         columns[0],  # type: ignore[arg-type]
@@ -132,37 +128,6 @@ def _name_rooms(addresses: Addresses) -> dict[int, tuple[str, int, str]]:
         if said.room or kind:
             found[row] = unit or said.unit, floor_number(floor) or said.floor, said.room
     return found
-
-
-def _surest(links: Links) -> dict[str, str]:
-    """The building of each address by its surest link; one to a whole compound says none."""
-    links = links.take(links.role != "compound")
-    distance = np.nan_to_num(links.distance_m, nan=np.inf)
-    names = np.argsort(np.argsort(links.building_id, kind="stable"))
-    order = np.lexsort((names, distance, -links.confidence))
-    address, building = links.address_id.tolist(), links.building_id.tolist()
-    found: dict[str, str] = {}
-    for row in order.tolist():
-        found.setdefault(address[row], building[row])
-    return found
-
-
-class _Above:
-    """Addresses by the address above them."""
-
-    def __init__(self, addresses: Addresses) -> None:
-        names = addresses.address_id.tolist()
-        elements = addresses.elements
-        self.parent = dict(zip(names, elements.parent_id.tolist(), strict=True))
-        self.kind = dict(zip(names, elements.kind.tolist(), strict=True))
-
-    def building(self, name: str) -> str:
-        """Address of the whole building above an address; "" where none is named."""
-        for _ in range(ANCESTORS_MAX):
-            name = self.parent.get(name, "")
-            if self.kind.get(name) == BUILDING:
-                return name
-        return ""
 
 
 def storey_tops(buildings: Buildings, models: Models) -> FloatArray:

@@ -24,6 +24,9 @@ from cimkit.tables.elements import ELEMENTS, Elements
 if TYPE_CHECKING:
     import geopandas as gpd
 
+GENERATIONS = 8
+"""Steps from a room up to its compound; there are five kinds of addresses."""
+
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Addresses:
@@ -98,6 +101,42 @@ class Addresses:
     def located(self) -> BoolArray:
         """Whether each address has coordinates, shape (n,)."""
         return np.isfinite(self.x)
+
+    @property
+    def above(self) -> IntArray:
+        """Row of the address above each, shape (n,); -1 where it is not in the table."""
+        parent = self.elements.parent_id
+        if not parent.any():
+            return np.full(len(self), -1, np.int64)
+        row_of = {name: row for row, name in enumerate(self.address_id.tolist())}
+        return np.array([row_of.get(name, -1) for name in parent.tolist()], np.int64)
+
+    def nearest_above(self, values: IntArray) -> IntArray:
+        """Value of the nearest address above each that has one, shape (n,).
+
+        Parameters
+        ----------
+        values : int64 array, shape (n,)
+            -1 where an address has none.
+
+        Returns
+        -------
+        int64 array, shape (n,)
+            -1 where none has one within `GENERATIONS`; a circle ends nowhere.
+
+        Examples
+        --------
+        >>> parts = Elements.of(3, parent_id=["", "1", "2"])
+        >>> three = Addresses(list("123"), list("甲乙丙"), [0.0] * 3, [0.0] * 3, elements=parts)
+        >>> three.nearest_above(np.array([7, -1, -1]))
+        array([-1,  7,  7])
+        """
+        up = self.above
+        found, at = np.full(len(self), -1, np.int64), up
+        for _ in range(GENERATIONS):
+            found = np.where((found < 0) & (at >= 0), values[at], found)
+            at = np.where(at >= 0, up[at], -1)
+        return found
 
     @property
     def total_bounds(self) -> tuple[float, float, float, float] | None:

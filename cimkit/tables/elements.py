@@ -13,7 +13,8 @@ from cimkit.tables._columns import TEXT, BoolArray, IntArray, TextArray, texts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("", "院落", "建筑物", "单元", "楼层", "户室")
+COMPOUND, BUILDING, UNIT, FLOOR, ROOM = "院落", "建筑物", "单元", "楼层", "户室"
+KINDS = ("", COMPOUND, BUILDING, UNIT, FLOOR, ROOM)
 """Kinds of addresses, each a parent of the next; "" where the source does not say."""
 
 

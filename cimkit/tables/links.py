@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -199,9 +199,23 @@ class Links:
             **chosen, unlinked_id=self.unlinked_id, unlinked_reason=self.unlinked_reason
         )
 
-    def with_conflicts(self, conflicts: TextArray) -> Self:
-        """The same links with other conflicts, shape (n,)."""
-        return replace(self, conflicts=conflicts)
+    def surest(self) -> dict[str, str]:
+        """The building of each address by its surest link.
+
+        Of links that are equally sure the nearer one counts, then the least `building_id`. A
+        link to a whole compound says none.
+        """
+        own = self.take(self.rule != "R6")
+        distance = np.nan_to_num(own.distance_m, nan=np.inf).tolist()
+        rows = zip(
+            *(own.address_id.tolist(), (-own.confidence).tolist(), distance),
+            own.building_id.tolist(),
+            strict=True,
+        )
+        found: dict[str, str] = {}
+        for address, _, _, building in sorted(rows):
+            found.setdefault(address, building)
+        return found
 
     def to_pandas(self) -> pd.DataFrame:
         """The pairs as a DataFrame; the unlinked addresses are in `unlinked_to_pandas`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,12 +65,6 @@ class Occupancy:
                 row = int(np.flatnonzero(column < UNKNOWN)[0])
                 raise TableError(f"Occupancy: {name}: row {row} is below 0")
             object.__setattr__(self, name, column)
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No counts."""
-        nothing = np.empty(0)
-        return cls(nothing, *([nothing.astype(np.int64)] * 4))
 
     def __len__(self) -> int:
         return len(self.address_id)

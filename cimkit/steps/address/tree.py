@@ -43,12 +43,11 @@ def check_tree(addresses: Addresses, links: Links) -> list[Issue]:
     ['stands below itself: correct the address above it (b)', \
 'stands below itself: correct the address above it (a)']
     """
-    above = addresses.elements.parent_id
-    if not (above != "").any():
+    if not addresses.elements.parent_id.any():
         return []
-    names, parents = addresses.address_id.tolist(), above.tolist()
+    names, parents = addresses.address_id.tolist(), addresses.elements.parent_id.tolist()
     row_of = {name: row for row, name in enumerate(names)}
-    up = np.array([row_of.get(name, -1) for name in parents], np.int64)
+    up = addresses.above
     found = [
         *_lost(parents, up),
         *_circles(parents, up),
