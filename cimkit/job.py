@@ -218,6 +218,11 @@ class Job:
             raise ParameterError("division_names: belongs to a file of divisions (division)")
         if is_url(self.register):
             parse_address(self.register)
+        counted = self.households or self.organisations
+        if counted and not self.addresses:
+            raise ParameterError(f"addresses: needed to tell where {counted} is counted")
+        if self.occupancy_in_tiles and not counted:
+            raise ParameterError("occupancy_in_tiles: needs households or organisations")
         if self.as_of and not _is_date(self.as_of):
             raise ParameterError(f"as_of: a date such as 2026-06-30, not {self.as_of!r}")
         if not (self.class_code.isdigit() and len(self.class_code) == 6):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import cimkit
+from cimkit.errors import ParameterError
 from cimkit.tables.occupancy import MEASURES
 
 
@@ -81,3 +82,11 @@ def test_no_name_of_an_organisation_is_anywhere(counted):
     for path in city.path.rglob("*"):
         if path.is_file():
             assert not any(name.encode() in path.read_bytes() for name in names[:5])
+
+
+def test_tables_of_counts_need_addresses():
+    given = {"footprints": "a.gpkg", "crs": "EPSG:4546"}
+    with pytest.raises(ParameterError, match=r"addresses: needed to tell where h\.csv"):
+        cimkit.Job.from_mapping({**given, "households": "h.csv"})
+    with pytest.raises(ParameterError, match="occupancy_in_tiles: needs households"):
+        cimkit.Job.from_mapping({**given, "occupancy_in_tiles": True})

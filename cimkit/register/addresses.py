@@ -8,12 +8,11 @@ is never deleted.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from cimkit.register.session import Session
+from cimkit.register.session import Session, as_json
 from cimkit.tables.addressrecords import AddressRecord
 from cimkit.tables.changes import Origin
 from cimkit.tables.elements import ELEMENTS
@@ -106,7 +105,7 @@ def _write(
         else:
             before, change = {}, "added"
             added.append((name, *said))
-        told.append((name, change, _json(before), _json(_plain(record))))
+        told.append((name, change, as_json(before), as_json(_plain(record))))
     session.change("DELETE FROM links WHERE address_id = ?", [(row[-1],) for row in changed])
     columns = ("state", "digest", *_SAID)
     session.insert("addresses", ("address_id", *columns), added)
@@ -124,7 +123,7 @@ def _retire(session: Session, gone: set[str], ours: set[str], origin: Origin) ->
         if name in gone:
             hung.setdefault(name, set()).add(code)
     names = sorted(name for name, codes in hung.items() if codes <= ours)
-    told = [(name, RETIRED, _json(_held(session, name)), "{}") for name in names]
+    told = [(name, RETIRED, as_json(_held(session, name)), "{}") for name in names]
     session.change(
         "UPDATE addresses SET state = 'retired', digest = '' WHERE address_id = ?",
         [(name,) for name in names],
@@ -155,13 +154,9 @@ def _told(said: Sequence[Any], links: Iterable[Sequence[Any]]) -> dict[str, Any]
 
 def _digest(record: AddressRecord) -> str:
     """The same for equal records only."""
-    return hashlib.blake2b(_json(_plain(record)).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(as_json(_plain(record)).encode(), digest_size=16).hexdigest()
 
 
 def _tell(session: Session, rows: Sequence[tuple[str, ...]], origin: Origin) -> None:
     why = (origin.cause, origin.data_set, origin.as_of or None)
     session.insert("address_history", _TOLD, [(*row, *why) for row in rows])
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, sort_keys=True)

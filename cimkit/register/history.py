@@ -13,7 +13,7 @@ from typing import Any
 
 from cimkit.errors import StoreError
 from cimkit.register.addresses import ADDRESS_TABLES
-from cimkit.register.session import Row, Session
+from cimkit.register.session import Row, Session, as_json
 from cimkit.tables._columns import texts
 from cimkit.tables.changes import OF_ROWS, Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
@@ -140,7 +140,7 @@ def note_lineage(session: Session, lineage: Lineage, origin: Origin) -> None:
     session.insert("lineage", _LINEAGE, rows)
     _add(
         session,
-        [(code, kind, "{}", _json({"supersedes": older})) for code, older, kind in rows],
+        [(code, kind, "{}", as_json({"supersedes": older})) for code, older, kind in rows],
         origin,
     )
 
@@ -164,7 +164,7 @@ def note_reviews(session: Session, reviews: Reviews, origin: Origin) -> None:
         named = {"address_id": key[0], "reviewer": key[2]}
         before = {} if old is None else dict(zip(_DECIDED, old, strict=True))
         after = named | dict(zip(_DECIDED, new, strict=True))
-        told.append((key[1], "reviewed", _json(before), _json(after)))
+        told.append((key[1], "reviewed", as_json(before), as_json(after)))
     session.insert("reviews", (*_LINK, *_DECIDED), added)
     session.change(
         "UPDATE reviews SET decision = ?, new_building = ?, note = ?, data_set = ? "
@@ -251,13 +251,9 @@ def _difference(old: Row | None, new: Row) -> tuple[str, str]:
     """What was and what is, of the columns that differ, as JSON."""
     was = {} if old is None else _plain(old)
     now = {name: value for name, value in _plain(new).items() if was.get(name) != value}
-    return _json({name: was[name] for name in now if name in was}), _json(now)
+    return as_json({name: was[name] for name in now if name in was}), as_json(now)
 
 
 def _plain(row: Row) -> dict[str, Any]:
     """A row by the names of its columns, the outline as hexadecimal text."""
     return row._asdict() | {"outline": row.outline.hex()}
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, sort_keys=True)

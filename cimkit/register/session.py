@@ -7,6 +7,7 @@ how outlines and the CRS lie in its tables.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
@@ -26,6 +27,11 @@ RIVAL = "another build took the same codes meanwhile. Run again."
 BUSY = "another program is writing to it. Wait for it, then run again."
 LOCAL_SRS_ID = 100_000
 """Number of a CRS that has none of EPSG."""
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """Values by name as one text, the same for equal ones."""
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
 class Row(NamedTuple):

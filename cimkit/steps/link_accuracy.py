@@ -141,16 +141,34 @@ def _possible(
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pair, footprint and weight of each true place that is possible."""
     angle = 2.0 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    errors = accuracy * np.column_stack([np.cos(angle), np.sin(angle)])
     x0, y0 = addresses.x[pairs.address], addresses.y[pairs.address]
-    x = (x0[:, None] + accuracy * np.cos(angle)).ravel()
-    y = (y0[:, None] + accuracy * np.sin(angle)).ravel()
-    found, borders = covering_footprints(x, y, grid)
-    place = np.repeat(np.arange(len(x)), np.diff(borders))
+    pair, found, weight = possible_buildings(x0, y0, errors, grid, area)
     here, here_borders = covering_footprints(x0, y0, grid)
     pair_here = np.repeat(np.arange(len(x0)), np.diff(here_borders))
     stacked = here != pairs.footprint[pair_here]
     taken = pair_here[stacked] * len(area) + here[stacked]
-    rival = ~np.isin(place // DIRECTIONS * len(area) + found, taken)
-    place, found = place[rival], found[rival]
-    weight = depth_in_footprint(x[place], y[place], found, grid) / area[found]
-    return place // DIRECTIONS, found, weight
+    rival = ~np.isin(pair * len(area) + found, taken)
+    return pair[rival], found[rival], weight[rival]
+
+
+def possible_buildings(
+    x: FloatArray, y: FloatArray, errors: FloatArray, grid: FootprintGrid, area: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Point, footprint and weight of each true place that errors allow and a footprint covers.
+
+    Parameters
+    ----------
+    x, y : float64 array, shape (n,)
+        Points, metres.
+    errors : float64 array, shape (m, 2)
+        East and north, metres; all are equally likely.
+    grid : FootprintGrid
+    area : float64 array, shape (n_footprints,)
+    """
+    east = (x[:, None] + errors[:, 0]).ravel()
+    north = (y[:, None] + errors[:, 1]).ravel()
+    found, borders = covering_footprints(east, north, grid)
+    place = np.repeat(np.arange(len(east)), np.diff(borders))
+    weight = depth_in_footprint(east[place], north[place], found, grid) / area[found]
+    return place // len(errors), found, weight

@@ -10,10 +10,17 @@ import numpy as np
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.steps.link_accuracy import weigh
 from cimkit.steps.link_doors import Doors, find_doors, named_buildings
-from cimkit.steps.link_evidence import Pairs, choose, distances, join, pairs, rank_of_footprints
+from cimkit.steps.link_evidence import (
+    Pairs,
+    calibrated,
+    choose,
+    distances,
+    join,
+    pairs,
+    rank_of_footprints,
+)
 from cimkit.steps.link_numbers import follow_numbers
 from cimkit.steps.link_text import (
-    calibrated,
     compound_pairs,
     inherited_pairs,
     label_pairs,
@@ -44,6 +51,7 @@ class _Decided:
 
     def __init__(self, n: int) -> None:
         self.footprint = np.full(n, -1, np.int64)
+        self.confidence = np.zeros(n)
         self.parts: list[Pairs] = []
 
     def take(self, found: Pairs) -> None:
@@ -51,6 +59,7 @@ class _Decided:
         new = choose(found, np.flatnonzero(self.is_open(found.address)))
         self.parts.append(new)
         self.footprint[new.address] = new.footprint
+        self.confidence[new.address] = new.confidence
 
     def is_open(self, rows: IntArray) -> BoolArray:
         """Which addresses have no link yet."""
@@ -219,7 +228,9 @@ def _tried(city: City, known: _Decided, doors: Doors, named: IntArray) -> float:
 
 def _inherited(city: City, known: _Decided, doors: Doors, without: IntArray) -> Pairs:
     rows = without[known.is_open(without)]
-    return inherited_pairs(city.addresses, city.grid, doors, rows, known.footprint)
+    return inherited_pairs(
+        city.addresses, city.grid, doors, rows, known.footprint, known.confidence
+    )
 
 
 def _compounds(

@@ -8,18 +8,19 @@ chained by rising number of the same parity and by nearness.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 
-from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.kernels.nearest_footprint import nearest_footprints
 from cimkit.kernels.number_chain import SAME, chain_course, chain_marginals
-from cimkit.kernels.point_in_footprint import covering_footprints
+from cimkit.steps.link_accuracy import CHUNK, possible_buildings
 from cimkit.steps.link_doors import Doors
+from cimkit.steps.link_evidence import calibrated
 from cimkit.tables import Addresses, Footprints
 from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
@@ -52,9 +53,8 @@ neighbours lead; half a step of the numbers comes on top there."""
 TOO_LITTLE, CLEAR = 0.02, 0.9
 """A plate gets no building below the first, and one that is taken only above the second."""
 
-PRIOR, COMMON_ROOF = 20, 0.1
-"""Pairs of neighbours that count beside those of the data; share of pairs with one building
-from which on a building belongs to no plate alone."""
+COMMON_ROOF = 0.1
+"""Share of neighbours with one building, from which on a building belongs to no plate alone."""
 
 QUARTER = 500.0
 """Metres without a plate, from which on (to twice as many) a name means another street."""
@@ -71,7 +71,7 @@ real house numbers as on samples."""
 _GAUSS, _RING = 144, 48
 
 
-class Sequence(NamedTuple):
+class Numbered(NamedTuple):
     """What the numbers say, a row for each address; -1 and 0 where they say nothing.
 
     Attributes
@@ -105,7 +105,7 @@ def follow_numbers(
     settled: IntArray,
     named: IntArray,
     accuracy: float,
-) -> Sequence:
+) -> Numbered:
     """Find the building of each plate by its place and by its neighbours.
 
     Parameters
@@ -122,13 +122,13 @@ def follow_numbers(
 
     Returns
     -------
-    Sequence
+    Numbered
     """
     accuracy *= WIDER
     plates = _chain(addresses, doors, accuracy)
     if not len(plates.key):
         nothing: Any = (np.empty(0, kind) for kind in _COLUMNS)
-        return _spread(Sequence(*nothing), plates.of_address)
+        return _spread(Numbered(*nothing), plates.of_address)
     place, pace = chain_course(plates.starts, plates.key, *plates.xy.T.copy())
     fixed = _fixed(plates.of_address, settled)
     plate, found, evidence = _candidates(
@@ -151,35 +151,34 @@ def follow_numbers(
     share *= (best / (best + NONE))[plate]
     located = np.isfinite(plates.xy[keep, 0])
     settled_plates = number[np.unique(fixed[:, 0])]
-    n_exclusive = len(footprints) if shared < COMMON_ROOF else 0
-    chosen = _hand_out(offsets, found, share, settled_plates, located, n_exclusive)
+    exclusive = shared < COMMON_ROOF
+    chosen = _hand_out(offsets, found, share, settled_plates, located, exclusive=exclusive)
     return _spread(chosen, np.append(number, -1)[plates.of_address])
 
 
 _COLUMNS = (np.int64, np.float64, np.int64, np.float64, np.int64)
 
 
-def _spread(chosen: Sequence, of_address: IntArray) -> Sequence:
+def _spread(chosen: Numbered, of_address: IntArray) -> Numbered:
     """What plates got, for the addresses of each; -1 and 0 for those without a plate."""
     nothing = (-1, 0.0, -1, 0.0, 0)
     columns: Any = (
         np.append(column, neutral)[of_address].astype(column.dtype)
         for column, neutral in zip(chosen, nothing, strict=True)
     )
-    return Sequence(*columns)
+    return Numbered(*columns)
 
 
 def _sharing(starts: IntArray, fixed: IntArray) -> float:
     """How often two neighbours of a chain have one building, in (0, 0.5].
 
-    Of the settled ones, beside `PRIOR` pairs that say what `SAME` does.
+    Of the settled ones, with what `SAME` says as the base.
     """
     one = fixed[np.append(True, np.diff(fixed[:, 0]) > 0)[: len(fixed)]]
     next_to = np.diff(one[:, 0]) == 1
     next_to &= ~np.isin(one[1:, 0], starts)  # the first of another chain
     n, same = int(next_to.sum()), int((next_to & (np.diff(one[:, 1]) == 0)).sum())
-    prior = 1.0 / (1.0 + np.exp(SAME))
-    return float(min((PRIOR * prior + same) / (PRIOR + n), 0.5))
+    return min(calibrated(1.0 / (1.0 + math.exp(SAME)), same, n), 0.5)
 
 
 def _hand_out(
@@ -188,20 +187,21 @@ def _hand_out(
     share: FloatArray,
     fixed: IntArray,
     located: BoolArray,
-    n_footprints: int,
-) -> Sequence:
+    *,
+    exclusive: bool,
+) -> Numbered:
     """Give each plate a building, the surest first; a row for each plate.
 
     What is left to a plate counts: where a building is taken, the others share what it had. A
-    second plate in one building must have a place that says so. With `n_footprints` 0 plates
+    second plate in one building must have a place that says so. If not `exclusive`, plates
     share buildings as they like.
     """
     n = len(offsets) - 1
     plate = np.repeat(np.arange(n), np.diff(offsets))
     taken, open_plate = np.zeros(int(found.max(initial=-1)) + 1, np.bool_), np.ones(n, np.bool_)
     open_plate[fixed] = False
-    if n_footprints:
-        share = _without_rivals(plate, found, share, n, n_footprints)
+    if exclusive:
+        share = _without_rivals(plate, found, share)
         taken[found[~open_plate[plate]]] = True
     left = np.ones(n)
     best, probability = np.full(n, -1, np.int64), np.zeros(n)
@@ -214,12 +214,12 @@ def _hand_out(
             left[row] -= value
             continue
         best[row], probability[row] = footprint, value / max(left[row], value)
-        taken[footprint], open_plate[row] = n_footprints > 0, False
+        taken[footprint], open_plate[row] = exclusive, False
     rival = np.where(found == best[plate], -1.0, share)
     order = np.lexsort((found, -rival, plate))
     second = order[offsets[:-1]]
     there = rival[second] > 0.0
-    return Sequence(
+    return Numbered(
         best,
         np.minimum(probability, 1.0),
         np.where(there, found[second], -1),
@@ -228,9 +228,7 @@ def _hand_out(
     )
 
 
-def _without_rivals(
-    plate: IntArray, found: IntArray, share: FloatArray, n: int, n_footprints: int
-) -> FloatArray:
+def _without_rivals(plate: IntArray, found: IntArray, share: FloatArray) -> FloatArray:
     """Shares where a building goes to one plate: each loses what its rivals claim (mean field).
 
     Half of each round is kept, so that two plates that want each other's building settle.
@@ -238,9 +236,9 @@ def _without_rivals(
     claim = share
     for _ in range(ROUNDS):
         free = np.log1p(-np.minimum(claim, 1.0 - FLOOR))
-        others = np.bincount(found, free, n_footprints)[found] - free
+        others = np.bincount(found, free)[found] - free
         left = share * np.exp(others)
-        total = np.bincount(plate, left, n)[plate]
+        total = np.bincount(plate, left)[plate]
         claim = (claim + np.divide(left, total, out=share.copy(), where=total > 0.0)) / 2.0
     return claim
 
@@ -424,14 +422,11 @@ def _evidence_of_points(
     offsets = possible_errors(accuracy)
     n = len(footprints)
     keys, gains = [np.empty(0, np.int64)], [np.empty(0)]
-    for start in range(0, len(rows), 4096):
-        part = rows[start : start + 4096]
-        x = (addresses.x[part][:, None] + offsets[:, 0]).ravel()
-        y = (addresses.y[part][:, None] + offsets[:, 1]).ravel()
-        found, ends = covering_footprints(x, y, grid)
-        place = np.repeat(np.arange(len(x)), np.diff(ends))
-        weight = depth_in_footprint(x[place], y[place], found, grid) / footprints.area[found]
-        pair, where = np.unique(place // len(offsets) * n + found, return_inverse=True)
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        x, y = addresses.x[part], addresses.y[part]
+        own, found, weight = possible_buildings(x, y, offsets, grid, footprints.area)
+        pair, where = np.unique(own * n + found, return_inverse=True)
         mass = np.bincount(where, weight, len(pair))
         total = np.bincount(pair // n, mass, len(part))
         share = mass / np.maximum(total[pair // n], np.finfo(float).tiny)

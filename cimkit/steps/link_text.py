@@ -12,32 +12,18 @@ import numpy as np
 from cimkit.kernels.footprint_distance import distance_to_footprint
 from cimkit.kernels.footprint_grid import FootprintGrid
 from cimkit.steps.link_doors import Doors, find_doors, named_buildings
-from cimkit.steps.link_evidence import Pairs, distances, pairs
+from cimkit.steps.link_evidence import Pairs, calibrated, distances, pairs
 from cimkit.tables import Addresses, Footprints, elements
-from cimkit.tables._columns import BoolArray, IntArray
+from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 INHERITED, LABEL, PREMISES, COMPOUND = 0.90, 0.75, 0.75, 0.60
 """Bases: R5 by the same door or the address above, by the label, by the same plate; R6."""
-
-PRIOR = 20
-"""A base counts as so many observations beside those of the data."""
 
 SAMPLE, ENOUGH = 20_000, 30
 """Addresses looked at, and labelled ones needed, to say how exact the points are."""
 
 SET_BACK = 2.0
 """Metres that address points lie inside the wall as a rule; a guess that the error rests on."""
-
-
-def calibrated(base: float, right: int, n: int) -> float:
-    """A base after `n` observations, of which so many were right.
-
-    Examples
-    --------
-    >>> calibrated(0.85, 0, 0), round(calibrated(0.85, 380, 380), 4)
-    (0.85, 0.9925)
-    """
-    return (PRIOR * base + right) / (PRIOR + n)
 
 
 def measure_accuracy(
@@ -136,43 +122,52 @@ def inherited_pairs(
     doors: Doors,
     open_rows: IntArray,
     settled: IntArray,
+    sure: FloatArray,
 ) -> Pairs:
     """Rule R5 for addresses whose siblings, or the address above them, have one building.
 
-    `settled` is the footprint of each address, -1 without one. The same door goes before the
-    address above, that before another door of the same plate and name.
+    `settled` is the footprint of each address, -1 without one, and `sure` the confidence of
+    that: who inherits is no surer than the surest that he has it from. The same door goes
+    before the address above, that before another door of the same plate.
     """
     door = np.where(doors.of(doors.scattered, True), -1, doors.of_address)
-    one = (door >= 0) & (doors.of(doors.keys.building, "") == "")
-    plate = np.where(one, doors.of(doors.plate, -1), -1)
-    of_door, of_plate = _only(door, settled), _only(plate, settled)
-    found = of_door[door[open_rows]]
-    base = np.full(len(open_rows), INHERITED)
-    found = np.where(found < 0, addresses.nearest_above(settled)[open_rows], found)
-    named = doors.of(doors.keys.name, "")[open_rows] != ""
-    by_plate = (found < 0) & named
-    found[by_plate] = of_plate[plate[open_rows[by_plate]]]
-    base[by_plate] = PREMISES
-    rows = found >= 0
+    plain = (door >= 0) & (doors.of(doors.keys.building, "") == "")
+    plate = np.where(plain, doors.of(doors.plate, -1), -1)
+    # One row more than there are addresses stands for nothing, as -1.
+    settled, sure = np.append(settled, -1), np.append(sure, 0.0)
+    of_door, of_plate = (_representative(group, settled, sure) for group in (door, plate))
+    known = np.where(settled[:-1] >= 0, np.arange(len(addresses)), -1)
+    source, base = of_door[door[open_rows]], np.full(len(open_rows), INHERITED)
+    source = np.where(source < 0, addresses.nearest_above(known)[open_rows], source)
+    by_plate = (source < 0) & (doors.of(doors.keys.name, "")[open_rows] != "")
+    source[by_plate], base[by_plate] = of_plate[plate[open_rows[by_plate]]], PREMISES
+    found = source >= 0
+    rows, source, base = open_rows[found], source[found], base[found]
     return pairs(
-        open_rows[rows],
-        found[rows],
+        rows,
+        settled[source],
         "R5",
-        base[rows],
-        np.zeros(int(rows.sum()), np.int64),
-        distance=distances(addresses, grid, open_rows[rows], found[rows]),
-        n_candidates=np.ones(int(rows.sum()), np.int64),
+        np.minimum(base, sure[source]),
+        np.zeros(len(rows), np.int64),
+        distance=distances(addresses, grid, rows, settled[source]),
+        n_candidates=np.ones(len(rows), np.int64),
     )
 
 
-def _only(group: IntArray, settled: IntArray) -> IntArray:
-    """The footprint that all settled addresses of a group share; -1 last, and where none is."""
+def _representative(group: IntArray, settled: IntArray, sure: FloatArray) -> IntArray:
+    """The surest address of each group of which all settled ones have one footprint.
+
+    -1 where they have none or several, and last, for those in no group.
+    """
     n = int(group.max(initial=-1)) + 1
-    known = (group >= 0) & (settled >= 0)
+    rows = np.flatnonzero((group >= 0) & (settled[:-1] >= 0))
     low, high = np.full(n + 1, np.iinfo(np.int64).max), np.full(n + 1, -1, np.int64)
-    np.minimum.at(low, group[known], settled[known])
-    np.maximum.at(high, group[known], settled[known])
-    return np.where(low == high, high, -1)
+    np.minimum.at(low, group[rows], settled[rows])
+    np.maximum.at(high, group[rows], settled[rows])
+    found = np.full(n + 1, -1, np.int64)
+    rows = rows[np.argsort(sure[rows], kind="stable")]
+    found[group[rows]] = rows  # the last one stays
+    return np.where(low == high, found, -1)
 
 
 def compound_pairs(

@@ -152,8 +152,7 @@ def test_they_move_without_loss(new_place):
     assert (moved.addresses, moved.links, moved.address_history) == (2, 2, 2)
 
 
-@pytest.mark.parametrize("bad", [{"address_text": None}])
-def test_nothing_is_written_if_the_city_is_not(place, bad):
+def test_nothing_is_written_if_the_city_is_not(place):
     settle(place, [0, 1], {"1": ("甲", 2.0)})
     houses = city([0, 1])
     made = build(place, houses)

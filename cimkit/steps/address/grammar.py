@@ -2,7 +2,7 @@
 
 ``湖北省荆州市沙市区云溪街道向阳路1号锦绣苑1幢2单元301室`` is read as road 向阳路, number 1,
 name 锦绣苑, building 1; what comes behind the building is left out. Columns of elements go
-before the text. All texts are read in one pass of one pattern: 0.25 million a second.
+before the text. All texts are read in one pass of one pattern: 0.2 million a second.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ def address_keys(addresses: Addresses) -> AddressKeys:
     plates = {text: plate(text) for text in set(door)}
     figures = np.array([plates[text] for text in door], np.int64).reshape(-1, 3).T
     number, letter, part = (column.copy() for column in figures)
-    road, named, own = (np.array(column, TEXT) for column in (street, name, building))
+    road, title, own = (np.array(column, TEXT) for column in (street, name, building))
     inside = np.array([text != "" for text in tail], np.bool_)
     for column in (given.unit, given.floor, given.room):
         inside |= column != ""
-    return AddressKeys(road, number, letter, part, named, own, inside)
+    return AddressKeys(road, number, letter, part, title, own, inside)
 
 
 def read_texts(texts: list[str]) -> tuple[list[str], ...]:
