@@ -34,7 +34,7 @@ from cimkit.products import (
 )
 from cimkit.read.city import City
 from cimkit.read.terrain import probe_dem, read_terrain
-from cimkit.register import activating, history_mark, open_register, reserve
+from cimkit.register import activating, claim, history_mark, open_register, reserve
 from cimkit.registration import (
     keep_out,
     marks,
@@ -142,13 +142,13 @@ def build(
         register = job.register or beside
         keep_out(staging, register)
         inputs = read_inputs(job)
-        known, mark = standing_codes(register, job.crs, staging)
+        seen = standing_codes(register, job.crs, staging)
         place = open_register(register).identity()
-        free = still_free(known, unused_codes(staging, place))
-        unused = known.take(free)
+        free = still_free(seen.records, unused_codes(staging, place))
+        unused = seen.records.take(free)
         county, township = county_and_township(inputs.division)
         encoding = encode(
-            *(inputs.footprints, known.take(~free)),
+            *(inputs.footprints, seen.undisputed.take(~free)),
             county=county,
             township=township,
             class_code=job.class_code,
@@ -163,6 +163,7 @@ def build(
         clock.lap("write")
         with note_codes(staging, place, marks(encoding.fresh), marks(unused)):
             reserve(register, encoding.fresh, unused=unused.code, origin=origin)
+        claim(register, encoding.codes, inputs.footprints, seen)
         save_decided(register, decided, inputs.footprints, encoding, origin)
         facts = _run_facts(job, city, staging) | {"register": history_mark(register)._asdict()}
         staging.write("run.json", clock.as_json(workers, facts))
@@ -170,7 +171,7 @@ def build(
         with activating(
             *(register, encoding.codes, inputs.footprints, encoding.retired),
             lineage=encoding.lineage,
-            read_at=mark.number,
+            seen=seen,
             addresses=standing_addresses(
                 job.addresses, inputs.addresses, city.links, encoding, names
             ),

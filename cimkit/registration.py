@@ -8,6 +8,9 @@ merely read may be older than what another build has written since.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import platform
 from typing import NamedTuple
 
 import numpy as np
@@ -92,9 +95,15 @@ def keep_out(staging: Staging, register: str) -> None:
         staging.keep_out(register)
 
 
+def owner_of(staging: Staging) -> str:
+    """Text for an output, another one for each on this and on all other machines."""
+    name = f"{platform.node()} {os.path.realpath(staging.out)}"
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
 def standing_codes(register: str, crs: str, staging: Staging) -> Snapshot:
     """The register; where a build of this output died after its commit, as it would be."""
-    known = read_snapshot(register, crs)
+    known = read_snapshot(register, crs, owner=owner_of(staging))
     try:
         city = City(staging.out)
         mark = HistoryMark(**city.run["register"])
@@ -161,10 +170,10 @@ def catch_up(
     activate(
         *(register, codes[rows], standing, nobody),
         lineage=lineage,
-        read_at=snapshot.mark.number,
+        seen=snapshot._replace(claims=[]),  # what others claim since then holds on
         origin=origin,
     )
-    return read_snapshot(register, known.crs)
+    return read_snapshot(register, known.crs, owner=snapshot.owner)
 
 
 def marks(records: CodeRecords) -> dict[str, str]:

@@ -1,20 +1,23 @@
 """The permanent register of building codes, which outlives every build."""
 
 from cimkit.register.move import Moved, move_register
-from cimkit.register.store import (
+from cimkit.register.place import open_register
+from cimkit.register.reading import (
     Holdings,
-    Snapshot,
-    activate,
-    activating,
     history_mark,
-    open_register,
     read_descent,
     read_history,
     read_holdings,
-    read_register,
     read_register_reviews,
-    read_snapshot,
     register_crs,
+)
+from cimkit.register.store import (
+    Snapshot,
+    activate,
+    activating,
+    claim,
+    read_register,
+    read_snapshot,
     reserve,
     save_reviews,
 )
@@ -25,6 +28,7 @@ __all__ = [
     "Snapshot",
     "activate",
     "activating",
+    "claim",
     "history_mark",
     "move_register",
     "open_register",

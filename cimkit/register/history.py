@@ -13,14 +13,15 @@ from typing import Any
 
 from cimkit.errors import StoreError
 from cimkit.register.addresses import ADDRESS_TABLES
+from cimkit.register.claims import CLAIM_TABLES
 from cimkit.register.session import Row, Session, as_json
 from cimkit.tables._columns import texts
 from cimkit.tables.changes import OF_ROWS, Change, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, Lineage
 from cimkit.tables.reviews import Reviews
 
-FORMAT, _CODES_ALONE = 3, 1
-"""Of the register: the first had codes alone, the second no addresses."""
+FORMAT, ADDRESSES_SINCE, _CODES_ALONE = 4, 3, 1
+"""Of the register: the first had codes alone, the third no claims."""
 
 TABLES = {
     "register_format": "version INTEGER NOT NULL",
@@ -47,6 +48,7 @@ TABLES = {
         data_set TEXT NOT NULL,
         as_of TEXT""",
     **ADDRESS_TABLES,
+    **CLAIM_TABLES,
 }
 """Columns of the tables; where one is numbered, ``fid`` comes first."""
 

@@ -8,9 +8,10 @@ import numpy as np
 import shapely
 
 from cimkit.errors import StoreError
+from cimkit.register.claims import Claim
 from cimkit.register.history import FORMAT, MOVED, TABLES, check_at_home, upgrade
+from cimkit.register.place import Place, existing_register, open_register
 from cimkit.register.session import Session
-from cimkit.register.store import Place, existing_register, open_register
 from cimkit.tables.elements import ELEMENTS
 
 _COLUMNS = {
@@ -29,6 +30,7 @@ _COLUMNS = {
         *("fid", "address_id", "building_code", "role", "rule", "confidence"),
         "review_state",
     ),
+    "claims": ("fid", *Claim._fields),
     "address_history": (
         *("fid", "address_id", "change", "before", "after", "cause", "data_set", "as_of"),
     ),

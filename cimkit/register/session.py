@@ -1,8 +1,7 @@
 """What a register needs of the place that keeps it: a file or a database.
 
-Everything that a register means stands once, in `cimkit.register.store` and
-`cimkit.register.history`, in SQL that both understand. A back end opens transactions and knows
-how outlines and the CRS lie in its tables.
+Everything that a register means stands once, in the modules beside, in SQL that both
+understand. A back end opens transactions and knows how outlines and the CRS lie in its tables.
 """
 
 from __future__ import annotations

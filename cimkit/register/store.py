@@ -1,33 +1,27 @@
 """The register: what a build asks of it and puts into it, whatever keeps it.
 
-A build reserves its new codes here, writes the city, then activates its codes here. A crash
-between leaves reserved codes, which are never given out again; at no moment does a city hold a
-code that the register does not know. Rows are added and change their state, and are never
-deleted. Tables ``history``, ``lineage`` and ``reviews`` say what happened to each code, what it
-came from, and what people have decided about links.
+A build reserves its new codes here, claims new outlines for those that it keeps, puts the city
+in its place, then activates its codes here. A crash between leaves reserved codes, which are
+never given out again, and claims, which others heed; at no moment does a city hold a code that
+the register does not know. Codes are added and change their state, and are never deleted.
+Tables ``history``, ``lineage`` and ``reviews`` say what happened to each code, what it came
+from, and what people have decided about links.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import shapely
 
 from cimkit.codes.uic21 import validate
 from cimkit.errors import StoreError, TableError
-from cimkit.register.addresses import (
-    note_addresses,
-    read_address_changes,
-    read_addresses,
-    read_links,
-)
-from cimkit.register.geopackage import GeoPackage
+from cimkit.register.addresses import note_addresses
+from cimkit.register.claims import Claim, note_claims, read_claims, settle_claims, undisputed
 from cimkit.register.history import (
-    FORMAT,
     check_at_home,
     check_format,
     check_unchanged,
@@ -35,54 +29,41 @@ from cimkit.register.history import (
     note_lineage,
     note_reviews,
     note_states,
-    read_changes,
-    read_decisions,
-    read_lineage,
     read_mark,
     upgrade,
 )
-from cimkit.register.session import NO_REGISTER, Backend, Session
-from cimkit.registerurl import is_url
+from cimkit.register.place import Place, existing_register, open_register
+from cimkit.register.session import NO_REGISTER, Session
 from cimkit.tables import Footprints
 from cimkit.tables._columns import TEXT, TextArray, texts
 from cimkit.tables.addressrecords import StandingAddresses
-from cimkit.tables.changes import Change, HistoryMark, Origin
+from cimkit.tables.changes import HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, RESERVED, RETIRED, CodeRecords, Lineage
 from cimkit.tables.reviews import Reviews
 
-Place = str | Path
-"""Path of a GeoPackage, or ``postgresql://user@host/database?schema=name``."""
-
-
-def open_register(place: Place) -> Backend:
-    """What keeps the register at a place; nothing is read or made yet.
-
-    Raises
-    ------
-    ParameterError
-        If a database is meant, but its address is none.
-    StoreError
-        If the folder of a file does not exist, or the client of the database is missing.
-    """
-    if is_url(str(place)):
-        from cimkit.register.postgis import PostGis
-
-        return PostGis(str(place))
-    return GeoPackage(place)
-
 
 class Snapshot(NamedTuple):
-    """All codes of a register at one moment.
+    """A register as one city saw it.
 
     Attributes
     ----------
     records : CodeRecords
+        All codes.
     mark : HistoryMark
         Where the history was then.
+    owner : str
+        Whose claims are not those of others.
+    claims : list of Claim
+        Outlines that other cities were about to give to codes.
+    undisputed : CodeRecords
+        All codes, where these claims leave no doubt that they stand.
     """
 
     records: CodeRecords
     mark: HistoryMark
+    owner: str
+    claims: list[Claim]
+    undisputed: CodeRecords
 
 
 def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRecords:
@@ -111,9 +92,20 @@ def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRe
     return read_snapshot(place, crs, also_moved=also_moved).records
 
 
-def read_snapshot(place: Place, crs: str, *, also_moved: bool = False) -> Snapshot:
-    """`read_register`, and how far its history went when it was read."""
-    nothing = Snapshot(CodeRecords.empty(crs), HistoryMark(0, ""))
+def read_snapshot(
+    place: Place, crs: str, *, owner: str = "", also_moved: bool = False
+) -> Snapshot:
+    """`read_register`, with what a city has to know to write to it later.
+
+    Parameters
+    ----------
+    place, crs, also_moved
+        As there.
+    owner : str
+        Text for the city, the same at each of its builds.
+    """
+    none = CodeRecords.empty(crs)
+    nothing = Snapshot(none, HistoryMark(0, ""), owner, [], none)
     backend = open_register(place)
     if not backend.is_there():
         return nothing
@@ -126,8 +118,10 @@ def read_snapshot(place: Place, crs: str, *, also_moved: bool = False) -> Snapsh
             check_at_home(session)
         rows = session.read("SELECT code, building_id, state, geom FROM codes")
         records = _records(session, sorted(rows, key=lambda row: str(row[0])), crs_there)
-        mark = read_mark(session, None)
-    return Snapshot(records.to_crs(crs), mark)
+        mark, claims = read_mark(session, None), read_claims(session, owner)
+    here = records.to_crs(crs)
+    sure = undisputed(records, claims).to_crs(crs) if claims else here
+    return Snapshot(here, mark, owner, claims, sure)
 
 
 def reserve(
@@ -189,6 +183,38 @@ def reserve(
         session.widen(records.polygons)
 
 
+def claim(place: Place, codes: TextArray, footprints: Footprints, seen: Snapshot) -> None:
+    """Say what outlines the codes of a city will have, before it takes its place.
+
+    Parameters
+    ----------
+    place : str or Path
+        The register.
+    codes : text array, shape (n,)
+        Of each footprint.
+    footprints : Footprints, length n
+    seen : Snapshot
+        The register as this build read it.
+
+    Raises
+    ------
+    StoreError
+        If another build has claimed one of these codes since then, or the register cannot be
+        written. Nothing has changed then.
+    """
+    with existing_register(place).session(write=True) as session:
+        _check_open(session)
+        records = _standing(codes, footprints).to_crs(session.crs())
+        outlines = shapely.to_wkb(records.polygons, byte_order=1).tolist()
+        before = session.rows_of(records.code)
+        redrawn = [
+            Claim(code, seen.owner, outline.hex())
+            for code, outline in zip(records.code.tolist(), outlines, strict=True)
+            if (old := before.get(code)) and old.state != RESERVED and old.outline != outline
+        ]
+        note_claims(session, seen.owner, redrawn, seen.claims)
+
+
 def activate(
     place: Place,
     codes: TextArray,
@@ -196,12 +222,12 @@ def activate(
     retired: TextArray,
     *,
     lineage: Lineage | None = None,
-    read_at: int | None = None,
+    seen: Snapshot | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> None:
     """Record which buildings stand; `activating` without anything inside."""
     with activating(
-        place, codes, footprints, retired, lineage=lineage, read_at=read_at, origin=origin
+        place, codes, footprints, retired, lineage=lineage, seen=seen, origin=origin
     ):
         pass
 
@@ -214,7 +240,7 @@ def activating(
     retired: TextArray,
     *,
     lineage: Lineage | None = None,
-    read_at: int | None = None,
+    seen: Snapshot | None = None,
     addresses: StandingAddresses | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> Iterator[None]:
@@ -235,9 +261,9 @@ def activating(
         Active codes whose building has vanished.
     lineage : Lineage, optional
         What buildings of the city came from.
-    read_at : int, optional
-        Number of the history when the codes were read: two builds that both keep a code, each
-        for another part of a house that was split, would mint nothing and yet give it twice.
+    seen : Snapshot, optional
+        The register as this build read it: two builds that both keep a code, each for another
+        part of a house that was split, would mint nothing and yet give it twice.
     addresses : StandingAddresses, optional
         Of the city, with their links; None leaves those of the register as they are.
     origin : Origin
@@ -249,13 +275,7 @@ def activating(
         Before anything is done inside: if a code is not in the register, if another build has
         changed one of them meanwhile, or if the register cannot be written.
     """
-    standing = CodeRecords(
-        codes,
-        footprints.building_id,
-        np.full(len(footprints), ACTIVE, dtype=TEXT),
-        footprints.polygons(),
-        footprints.crs,
-    )
+    standing = _standing(codes, footprints)
     with open_register(place).session(write=True) as session:
         crs = session.crs()
         if not crs:
@@ -268,9 +288,10 @@ def activating(
         if missing:
             n = f"{len(missing):,} of {len(records):,} codes of the city are not in it"
             raise StoreError(f"{session.name}: {n}: {NO_REGISTER}")
-        if read_at is not None:
+        if seen is not None:
             old = {code for code, row in before.items() if row.state != RESERVED}
-            check_unchanged(session, old, read_at)
+            check_unchanged(session, old, seen.mark.number)
+            settle_claims(session, seen.owner, records.code.tolist(), seen.claims)
         session.change(
             "UPDATE codes SET state = 'active', building_id = ?, geom = ? WHERE code = ?",
             zip(
@@ -293,110 +314,6 @@ def activating(
             note_addresses(session, addresses.records(crs), set(touched.tolist()), source)
         session.widen(records.polygons)
         yield
-
-
-class Holdings(NamedTuple):
-    """Addresses of a register, their links, and what happened to them: rows by column."""
-
-    addresses: list[dict[str, Any]]
-    links: list[dict[str, Any]]
-    changes: list[dict[str, Any]]
-
-
-def read_holdings(place: Place, *, address_id: str = "") -> Holdings:
-    """The addresses of a register, also of one that was moved.
-
-    Parameters
-    ----------
-    place : str or Path
-    address_id : str
-        Changes of this one only; "" for those of all.
-
-    Raises
-    ------
-    StoreError
-        If there is no register.
-    """
-    with existing_register(place).session(write=False) as session:
-        if not session.crs() or check_format(session) < FORMAT:
-            return Holdings([], [], [])
-        return Holdings(
-            read_addresses(session),
-            read_links(session),
-            read_address_changes(session, address_id),
-        )
-
-
-def register_crs(place: Place) -> str:
-    """CRS of the outlines in a register; "" for one without any code.
-
-    Raises
-    ------
-    StoreError
-        If there is no register.
-    """
-    with existing_register(place).session(write=False) as session:
-        return session.crs()
-
-
-def read_history(place: Place, *, after: int = 0) -> list[Change]:
-    """What happened to the codes of a register, the oldest change first.
-
-    Parameters
-    ----------
-    place : str or Path
-        The register.
-    after : int
-        Leave out changes up to this number.
-
-    Raises
-    ------
-    StoreError
-        If there is no register.
-    """
-    with existing_register(place).session(write=False) as session:
-        return read_changes(session, after=after) if session.crs() else []
-
-
-def history_mark(place: Place, number: int | None = None) -> HistoryMark:
-    """How far the history of a register goes, or what stands in it at a number.
-
-    No two registers have the same mark, but one that was copied or moved.
-
-    Raises
-    ------
-    StoreError
-        If there is no register.
-    """
-    with existing_register(place).session(write=False) as session:
-        return read_mark(session, number) if session.crs() else HistoryMark(0, "")
-
-
-def read_descent(place: Place) -> Lineage:
-    """What the buildings of a register came from, by code.
-
-    Raises
-    ------
-    StoreError
-        If there is no register.
-    """
-    with existing_register(place).session(write=False) as session:
-        return read_lineage(session) if session.crs() else Lineage.empty()
-
-
-def read_register_reviews(place: Place) -> Reviews:
-    """What people have decided about links; nothing in a register that is not there yet.
-
-    Raises
-    ------
-    StoreError
-        If it is damaged, or no register.
-    """
-    backend = open_register(place)
-    if not backend.is_there():
-        return Reviews.empty()
-    with backend.session(write=False) as session:
-        return read_decisions(session) if session.crs() else Reviews.empty()
 
 
 def save_reviews(
@@ -431,18 +348,21 @@ def save_reviews(
         note_reviews(session, reviews, origin)
 
 
-def existing_register(place: Place) -> Backend:
-    """A register that is there; reading makes none."""
-    backend = open_register(place)
-    if not backend.is_there():
-        raise StoreError(f"{backend.name}: does not exist. Check the path or address.")
-    return backend
-
-
 def _check_open(session: Session) -> None:
     """Whether codes may be written here; brings an older register up to date."""
     upgrade(session)
     check_at_home(session)
+
+
+def _standing(codes: TextArray, footprints: Footprints) -> CodeRecords:
+    """The codes of a city as the register is to hold them."""
+    return CodeRecords(
+        codes,
+        footprints.building_id,
+        np.full(len(footprints), ACTIVE, dtype=TEXT),
+        footprints.polygons(),
+        footprints.crs,
+    )
 
 
 def _records(session: Session, rows: list[tuple[str, ...]], crs: str) -> CodeRecords:

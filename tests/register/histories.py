@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 
 from cimkit import registration
 from cimkit.errors import StoreError
-from cimkit.register import activating, history_mark, open_register, read_snapshot, reserve
+from cimkit.register import (
+    activating,
+    claim,
+    history_mark,
+    open_register,
+    read_snapshot,
+    reserve,
+)
 from cimkit.steps.encode import Encoding, encode
 from cimkit.tables.changes import HistoryMark, Origin
 from cimkit.tables.reviews import Reviews
@@ -26,7 +33,10 @@ from tests.register.registers import CRS, decided, replayed, row_of_houses, tabl
 
 SLOTS = 6
 Piece = tuple[int, int]
-FATES = ("", "", "", "before reserve", "torn reserve", "reserved", "torn activate", "committed")
+FATES = (
+    *("", "", "", "before reserve", "torn reserve", "reserved", "torn claim", "claimed"),
+    *("torn activate", "committed"),
+)
 """Where a build dies; "" for one that ends."""
 
 
@@ -105,21 +115,19 @@ class Doing:
     def __init__(self, world: World, build: Build) -> None:
         self.world, self.build = world, build
         self.city = row_of_houses(build.pieces)
-        snapshot = read_snapshot(world.place, CRS)
+        seen = read_snapshot(world.place, CRS, owner=str(build.out))
         shown = world.shown[build.out]
         if shown:
             city = row_of_houses(list(shown))
             codes = np.array(list(shown.values()), np.dtypes.StringDType())
             mark = world.marks[build.out]
-            snapshot = registration.catch_up(world.place, snapshot, city, codes, mark, as_of="")
+            seen = registration.catch_up(world.place, seen, city, codes, mark, as_of="")
             world.caught_up(build.out)
-        known, mark = snapshot
-        self.read_at, self.clock = mark.number, world.clock
-        free = registration.still_free(known, world.noted[build.out])
-        self.unused = known.take(free)
-        self.made: Encoding = encode(self.city, known.take(~free))
+        self.seen, self.clock, self.claims = seen, world.clock, dict(world.claims)
+        free = registration.still_free(seen.records, world.noted[build.out])
+        self.unused, self.known = seen.records.take(free), seen.undisputed.take(~free)
+        self.made: Encoding = encode(self.city, self.known)
         self.codes: list[str] = self.made.codes.tolist()
-        self.known = known.take(~free)
         self.decided = registration.read_decided(world.place, self.sheet())
 
     def sheet(self) -> Reviews:
@@ -145,7 +153,8 @@ class World:
         self.reviews: dict[tuple[str, str, str], tuple[str, str]] = {}
         self.shown: list[dict[Piece, str] | None] = [None, None]
         self.noted: list[dict[str, str]] = [{}, {}]
-        self.seen: dict[str, tuple[Piece, int]] = {}
+        self.claims: dict[tuple[str, int], Piece] = {}
+        self.seen: dict[str, Piece] = {}
         self.pending = [False, False]
         self.marks = [HistoryMark(0, "")] * 2
         self.since = [0, 0]
@@ -193,10 +202,12 @@ class World:
             self.put(code, Row("reserved", name, wkb(piece_of(name))))
         if build.fate == "reserved":
             return
+        shown = dict(zip(build.pieces, doing.codes, strict=True))
+        if not self.claimed(doing, shown) or build.fate == "claimed":
+            return
         registration.save_decided(self.place, doing.decided, doing.city, made, Origin())
         self.keep(doing)
         mark, clock = history_mark(self.place), self.clock
-        shown = dict(zip(build.pieces, doing.codes, strict=True))
         error = attempt(
             self.place,
             build.torn_at if build.fate == "torn activate" else 0,
@@ -212,6 +223,8 @@ class World:
         assert not changed, "two builds have changed the same code"
         self.pending[build.out] = False
         self.activated(shown)
+        kept = set(doing.codes)
+        self.settle(build.out, {key: p for key, p in doing.claims.items() if key[0] in kept})
         for code in made.retired.tolist():
             self.put(code, self.rows[code]._replace(state="retired"))
         self.lineage |= set(zip(*(c.tolist() for c in made.lineage), strict=True))
@@ -224,12 +237,42 @@ class World:
         with activating(
             *(self.place, made.codes, doing.city, made.retired),
             lineage=made.lineage,
-            read_at=doing.read_at,
+            seen=doing.seen,
         ):
             self.marks[out], self.since[out] = mark, clock
             self.commit(out, shown)
             if doing.build.fate == "committed":
                 raise Death
+
+    def claimed(self, doing: Doing, shown: dict[Piece, str]) -> bool:
+        """Outlines that codes are about to get; a rival that nobody saw is in the way."""
+        build, new = doing.build, set(doing.made.fresh.code.tolist())
+        redrawn = {
+            (code, build.out): piece
+            for piece, code in shown.items()
+            if code not in new and self.rows[code].wkb != wkb(piece)
+        }
+        others = {key: p for key, p in self.claims.items() if key[1] != build.out}
+        unseen = {code for code, _ in set(others.items()) - set(doing.claims.items())}
+        rivals = {code for code, _ in redrawn} & {code for code, _ in unseen}
+        error = attempt(
+            self.place,
+            build.torn_at if build.fate == "torn claim" else 0,
+            lambda: claim(self.place, doing.made.codes, doing.city, doing.seen),
+        )
+        if error is not None and not isinstance(error, Death):
+            assert rivals, error
+            assert "another build is about to change" in str(error)
+        if error is None:
+            assert not rivals, "two builds have claimed the same code"
+            self.claims = others | redrawn
+        return error is None
+
+    def settle(self, out: int, seen: dict[tuple[str, int], Piece]) -> None:
+        """Claims end with what they are for, and where another build has heeded them."""
+        gone = {key for key, piece in seen.items() if self.claims.get(key) == piece}
+        gone |= {key for key in self.claims if key[1] == out}
+        self.claims = {key: piece for key, piece in self.claims.items() if key not in gone}
 
     def judge(self, doing: Doing) -> None:
         """Who must keep a code, who must have come from whom, who must retire."""
@@ -267,19 +310,14 @@ class World:
 
     def activated(self, shown: dict[Piece, str]) -> None:
         for piece, code in shown.items():
-            self.put(code, Row("active", f"{piece[0]}-{piece[1]}", wkb(piece)))
+            self.put(code, active_row(piece))
 
     def commit(self, out: int, shown: dict[Piece, str]) -> None:
-        """People see the city: from now on its codes mean these places.
-
-        Only what the other city shows, though its build died and it was not built again, nobody
-        could know.
-        """
+        """People see the city: from now on its codes mean these places."""
         for piece, code in shown.items():
-            last, by = self.seen.get(code, (piece, out))
-            unknown = by != out and self.pending[by]
-            assert unknown or overlap(last, piece), f"{code}: at {last}, then at {piece}"
-            self.seen[code] = piece, out
+            last = self.seen.get(code, piece)
+            assert overlap(last, piece), f"{code}: at {last}, then at {piece}"
+            self.seen[code] = piece
         self.shown[out], self.noted[out], self.pending[out] = shown, {}, True
 
     def caught_up(self, out: int) -> None:
@@ -287,7 +325,10 @@ class World:
         if not self.pending[out]:
             return
         shown, start = self.shown[out] or {}, self.since[out]
-        self.activated({p: c for p, c in shown.items() if self.touched[c] <= start})
+        behind = {p: c for p, c in shown.items() if self.touched[c] <= start}
+        if any(self.rows[c] != active_row(p) for p, c in behind.items()):
+            self.settle(out, {})
+        self.activated(behind)
         self.lineage |= set(self.lineage_there())
         self.pending[out] = False
 
@@ -320,6 +361,11 @@ class World:
         assert {
             c: Row(v["state"], v["building_id"], v["outline"]) for c, v in told
         } == self.rows
+        with open_register(self.place).session(write=False) as session:
+            claims = session.read("SELECT code, owner, outline FROM claims")
+        assert {(code, int(out)): shape for code, out, shape in claims} == {
+            key: wkb(piece) for key, piece in self.claims.items()
+        }
         lineage = {row[1:] for row in held["lineage"]}
         assert {row[:2] for row in lineage} == {row[:2] for row in self.lineage}
         assert all(code in self.rows for row in lineage for code in row[:2])
@@ -395,6 +441,10 @@ def dying(place: str, at: int) -> Iterator[None]:
 def wkb(piece: Piece) -> str:
     """Outline of a house, as the register holds it."""
     return str(row_of_houses([piece]).polygons()[0].wkb_hex).lower()
+
+
+def active_row(piece: Piece) -> Row:
+    return Row("active", f"{piece[0]}-{piece[1]}", wkb(piece))
 
 
 def piece_of(name: str) -> Piece:

@@ -51,7 +51,15 @@ def test_gis_programs_open_it(register: Path):
     assert info["geometry_type"] == "Polygon"
     np.testing.assert_array_equal(info["total_bounds"], frame.total_bounds)
     layers = pyogrio.list_layers(register).tolist()
-    tables = ["lineage", "reviews", "history", "addresses", "links", "address_history"]
+    tables = [
+        "lineage",
+        "reviews",
+        "history",
+        "addresses",
+        "links",
+        "address_history",
+        "claims",
+    ]
     assert layers == [["codes", "Polygon"], *([name, None] for name in tables)]
     history = pyogrio.read_dataframe(register, layer="history")
     changes = history["change"].value_counts().to_dict()

@@ -102,9 +102,9 @@ def test_a_register_of_a_newer_version_is_left_as_it_was(place):
         lambda: reserve(place, nothing),
         lambda: read_history(place),
     ):
-        with pytest.raises(StoreError, match="register of format 99, this cimkit knows 3"):
+        with pytest.raises(StoreError, match="register of format 99, this cimkit knows 4"):
             act()
-    back = "UPDATE register_format SET version = 3"
+    back = "UPDATE register_format SET version = 4"
     with open_register(place).session(write=True) as session:
         session.change(back)
     assert tables(place) == before

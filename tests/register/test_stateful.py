@@ -65,12 +65,8 @@ def test_two_cities_that_noted_the_same_code(place):
     World(place).run([dead, Race(Build(0, [(0, 1)], "", 1, []), Build(1, [(2, 6)], "", 1, []))])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="two builds of different cities that both keep a code, and both die between the "
-    "commit and its record, show it for two places until one of them is built again",
-)
 def test_two_deaths_after_the_commit(place):
+    """Both cities keep a code of the house that was split, and neither is recorded."""
     steps: list[Build | Race] = [
         Build(0, [(0, 1)], "", 1, []),
         Build(0, [(0, 3)], "", 1, []),

@@ -1,0 +1,99 @@
+"""Outlines that codes are about to have: what a build says before its city takes its place.
+
+Where a build dies after that moment and before its end, the register still holds the outlines
+of before, and nobody can tell from it whether people see those or the claimed ones. So until a
+code is recorded again, others take it to stand only where all of them agree: then it cannot
+come to mean two places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+
+from cimkit.errors import StoreError
+from cimkit.register.session import Session
+from cimkit.tables.coderecords import RESERVED, CodeRecords
+
+CLAIM_TABLES = {
+    "claims": """fid,
+        code TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        outline TEXT NOT NULL,
+        UNIQUE (code, owner)""",
+}
+
+
+class Claim(NamedTuple):
+    """A row of the table; the outline as hexadecimal WKB in the CRS of the register."""
+
+    code: str
+    owner: str
+    outline: str
+
+
+def read_claims(session: Session, owner: str) -> list[Claim]:
+    """Those of all cities but one, by code and owner; none in a register of before."""
+    if not session.has("claims"):
+        return []
+    query = "SELECT code, owner, outline FROM claims WHERE owner <> ?"
+    return sorted(Claim(*row) for row in session.read(query, (owner,)))
+
+
+def note_claims(
+    session: Session, owner: str, claims: Sequence[Claim], seen: Iterable[Claim]
+) -> None:
+    """Put down the claims of a city in the place of those that it had.
+
+    `StoreError` if another city has claimed one of the codes, and that was not seen yet.
+    """
+    codes = {claim.code for claim in claims}
+    unseen = {claim.code for claim in set(read_claims(session, owner)).difference(seen)}
+    if n := len(codes & unseen):
+        raise StoreError(
+            f"{session.name}: another build is about to change {n:,} of the same codes. Run "
+            "again."
+        )
+    session.change("DELETE FROM claims WHERE owner = ?", [(owner,)])
+    session.insert("claims", Claim._fields, claims)
+
+
+def settle_claims(
+    session: Session, owner: str, codes: Iterable[str], seen: Iterable[Claim]
+) -> None:
+    """Forget the claims of a city, and those that it has seen of codes recorded now."""
+    recorded = set(codes)
+    session.change("DELETE FROM claims WHERE owner = ?", [(owner,)])
+    session.change(
+        "DELETE FROM claims WHERE code = ? AND owner = ? AND outline = ?",
+        [claim for claim in seen if claim.code in recorded],
+    )
+
+
+def undisputed(records: CodeRecords, claims: Sequence[Claim]) -> CodeRecords:
+    """Codes where the register and all claims agree that they stand; as reserved, if nowhere.
+
+    Parameters
+    ----------
+    records : CodeRecords
+        Of the register, in its CRS.
+    claims : sequence of Claim
+    """
+    row_of = {code: row for row, code in enumerate(records.code.tolist())}
+    polygons, state = records.polygons.copy(), records.state.copy()
+    for claim in claims:
+        row = row_of[claim.code]
+        claimed = shapely.make_valid(shapely.from_wkb(claim.outline))
+        common = shapely.intersection(shapely.make_valid(polygons[row]), claimed)
+        parts = shapely.get_parts(common)
+        areal = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+        if areal.is_empty:
+            state[row] = RESERVED
+        else:
+            polygons[row] = areal
+    return CodeRecords(
+        records.code, records.building_id, state, np.asarray(polygons), records.crs
+    )
