@@ -37,7 +37,6 @@ from cimkit.read.terrain import probe_dem, read_terrain
 from cimkit.register import activating, claim, history_mark, open_register, reserve
 from cimkit.registration import (
     keep_out,
-    marks,
     read_decided,
     save_decided,
     standing_addresses,
@@ -74,7 +73,7 @@ from cimkit.tasks import (
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
-from cimkit.write.reservation import note_codes, unused_codes
+from cimkit.write.reservation import note_codes, read_note
 from cimkit.write.spool import load_lowest, load_sums, save_terrain
 from cimkit.write.store import Staging
 
@@ -142,10 +141,10 @@ def build(
         register = job.register or beside
         keep_out(staging, register)
         inputs = read_inputs(job)
-        seen = standing_codes(register, job.crs, staging)
         place = open_register(register).identity()
-        free = still_free(seen.records, unused_codes(staging, place))
-        unused = seen.records.take(free)
+        noted = read_note(staging, place)
+        seen = standing_codes(register, job.crs, staging, noted.owner)
+        free = still_free(seen, noted.codes)
         county, township = county_and_township(inputs.division)
         encoding = encode(
             *(inputs.footprints, seen.undisputed.take(~free)),
@@ -161,8 +160,8 @@ def build(
         city = _make_city(job, inputs, encoding, workers, staging, clock)
         write_products(staging, city)
         clock.lap("write")
-        with note_codes(staging, place, marks(encoding.fresh), marks(unused)):
-            reserve(register, encoding.fresh, unused=unused.code, origin=origin)
+        with note_codes(staging, place, noted, encoding.fresh.code.tolist()):
+            reserve(register, encoding.fresh, owner=noted.owner, origin=origin)
         claim(register, encoding.codes, inputs.footprints, seen)
         save_decided(register, decided, inputs.footprints, encoding, origin)
         facts = _run_facts(job, city, staging) | {"register": history_mark(register)._asdict()}

@@ -8,9 +8,6 @@ merely read may be older than what another build has written since.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +32,7 @@ from cimkit.tables import Addresses, Footprints, Links
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
 from cimkit.tables.addressrecords import StandingAddresses
 from cimkit.tables.changes import OF_ROWS, HistoryMark, Origin
-from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
+from cimkit.tables.coderecords import ACTIVE, Lineage
 from cimkit.tables.reviews import Reviews
 from cimkit.write.store import Staging
 
@@ -95,15 +92,9 @@ def keep_out(staging: Staging, register: str) -> None:
         staging.keep_out(register)
 
 
-def owner_of(staging: Staging) -> str:
-    """Text for an output, another one for each on this and on all other machines."""
-    name = f"{platform.node()} {os.path.realpath(staging.out)}"
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-
-
-def standing_codes(register: str, crs: str, staging: Staging) -> Snapshot:
+def standing_codes(register: str, crs: str, staging: Staging, owner: str) -> Snapshot:
     """The register; where a build of this output died after its commit, as it would be."""
-    known = read_snapshot(register, crs, owner=owner_of(staging))
+    known = read_snapshot(register, crs, owner=owner)
     try:
         city = City(staging.out)
         mark = HistoryMark(**city.run["register"])
@@ -176,25 +167,7 @@ def catch_up(
     return read_snapshot(register, known.crs, owner=snapshot.owner)
 
 
-def marks(records: CodeRecords) -> dict[str, str]:
-    """What building each code is for, in words that tell it from others: name and place."""
-    boxes = [
-        " ".join(f"{metres:.2f}" for metres in box)
-        for box in shapely.bounds(records.polygons).tolist()
-    ]
-    pairs = zip(records.code.tolist(), records.building_id.tolist(), boxes, strict=True)
-    return {code: f"{name} {box}" for code, name, box in pairs}
-
-
-def still_free(known: CodeRecords, noted: dict[str, str]) -> BoolArray:
-    """Which codes a dead build reserved for itself, so that nobody else has seen them.
-
-    One that it noted but never came to reserve may be another's by now, reserved or active.
-    """
-    mine = known.state == RESERVED
-    if not noted or not mine.any():
-        return np.zeros(len(known), dtype=np.bool_)
-    held = marks(known)
-    same = [noted.get(code) == held[code] for code in known.code.tolist()]
-    free: BoolArray = mine & np.array(same, dtype=np.bool_)
+def still_free(seen: Snapshot, noted: frozenset[str]) -> BoolArray:
+    """Which codes dead builds of this city have reserved, so that nobody has seen them."""
+    free: BoolArray = np.isin(seen.records.code.astype(object), [*(seen.reserved & noted)])
     return free

@@ -1,9 +1,9 @@
-"""Outlines that codes are about to have: what a build says before its city takes its place.
+"""What a build says before its city takes its place: which codes are new, or move.
 
 Where a build dies after that moment and before its end, the register still holds the outlines
 of before, and nobody can tell from it whether people see those or the claimed ones. So until a
 code is recorded again, others take it to stand only where all of them agree: then it cannot
-come to mean two places.
+come to mean two places. And of codes that are only reserved it is known by whom.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ CLAIM_TABLES = {
 
 
 class Claim(NamedTuple):
-    """A row of the table; the outline as hexadecimal WKB in the CRS of the register."""
+    """A row of the table.
+
+    Attributes
+    ----------
+    code : str
+    owner : str
+        Text for the city that says so.
+    outline : str
+        Hexadecimal WKB in the CRS of the register; "" for that of a code it has reserved.
+    """
 
     code: str
     owner: str
@@ -36,17 +45,25 @@ class Claim(NamedTuple):
 
 
 def read_claims(session: Session, owner: str) -> list[Claim]:
-    """Those of all cities but one, by code and owner; none in a register of before."""
+    """New outlines that all cities but one claim, by code; none in a register of before."""
     if not session.has("claims"):
         return []
-    query = "SELECT code, owner, outline FROM claims WHERE owner <> ?"
+    query = "SELECT code, owner, outline FROM claims WHERE owner <> ? AND outline <> ''"
     return sorted(Claim(*row) for row in session.read(query, (owner,)))
+
+
+def read_reserved(session: Session, owner: str) -> frozenset[str]:
+    """Codes that a city has reserved, and not shown to the end of a build."""
+    if not session.has("claims"):
+        return frozenset()
+    query = "SELECT code FROM claims WHERE owner = ? AND outline = ''"
+    return frozenset(str(code) for (code,) in session.read(query, (owner,)))
 
 
 def note_claims(
     session: Session, owner: str, claims: Sequence[Claim], seen: Iterable[Claim]
 ) -> None:
-    """Put down the claims of a city in the place of those that it had.
+    """Put down the new outlines of a city in the place of those that it had.
 
     `StoreError` if another city has claimed one of the codes, and that was not seen yet.
     """
@@ -57,7 +74,7 @@ def note_claims(
             f"{session.name}: another build is about to change {n:,} of the same codes. Run "
             "again."
         )
-    session.change("DELETE FROM claims WHERE owner = ?", [(owner,)])
+    session.change("DELETE FROM claims WHERE owner = ? AND outline <> ''", [(owner,)])
     session.insert("claims", Claim._fields, claims)
 
 

@@ -20,7 +20,14 @@ import shapely
 from cimkit.codes.uic21 import validate
 from cimkit.errors import StoreError, TableError
 from cimkit.register.addresses import note_addresses
-from cimkit.register.claims import Claim, note_claims, read_claims, settle_claims, undisputed
+from cimkit.register.claims import (
+    Claim,
+    note_claims,
+    read_claims,
+    read_reserved,
+    settle_claims,
+    undisputed,
+)
 from cimkit.register.history import (
     check_at_home,
     check_format,
@@ -57,6 +64,8 @@ class Snapshot(NamedTuple):
         Outlines that other cities were about to give to codes.
     undisputed : CodeRecords
         All codes, where these claims leave no doubt that they stand.
+    reserved : frozenset of str
+        Codes that this city has reserved, and whose build did not come to its end.
     """
 
     records: CodeRecords
@@ -64,6 +73,7 @@ class Snapshot(NamedTuple):
     owner: str
     claims: list[Claim]
     undisputed: CodeRecords
+    reserved: frozenset[str]
 
 
 def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRecords:
@@ -105,7 +115,7 @@ def read_snapshot(
         Text for the city, the same at each of its builds.
     """
     none = CodeRecords.empty(crs)
-    nothing = Snapshot(none, HistoryMark(0, ""), owner, [], none)
+    nothing = Snapshot(none, HistoryMark(0, ""), owner, [], none, frozenset())
     backend = open_register(place)
     if not backend.is_there():
         return nothing
@@ -119,16 +129,17 @@ def read_snapshot(
         rows = session.read("SELECT code, building_id, state, geom FROM codes")
         records = _records(session, sorted(rows, key=lambda row: str(row[0])), crs_there)
         mark, claims = read_mark(session, None), read_claims(session, owner)
+        reserved = read_reserved(session, owner)
     here = records.to_crs(crs)
     sure = undisputed(records, claims).to_crs(crs) if claims else here
-    return Snapshot(here, mark, owner, claims, sure)
+    return Snapshot(here, mark, owner, claims, sure, reserved)
 
 
 def reserve(
     place: Place,
     fresh: CodeRecords,
     *,
-    unused: TextArray | None = None,
+    owner: str = "",
     origin: Origin = Origin(),  # noqa: B008  (immutable)
 ) -> None:
     """Add new codes, before the city that uses them is written; makes the register if needed.
@@ -140,9 +151,9 @@ def reserve(
     fresh : CodeRecords
         New codes as `cimkit.steps.encode` returns them. The CRS of the first build becomes that
         of the register.
-    unused : text array, optional
-        Codes that this build reserved before it died, and which no city ever held: they may be
-        among the new ones again.
+    owner : str
+        Text for the city. What it has reserved before may be among the new codes again; ""
+        for nobody's, which none may be.
     origin : Origin
         For the history.
 
@@ -152,7 +163,6 @@ def reserve(
         If one of the codes was given out meanwhile, or the register cannot be written. Nothing
         has changed then.
     """
-    mine = set() if unused is None else set(unused.tolist())
     with open_register(place).session(write=True) as session:
         crs = session.crs()
         if not crs:
@@ -160,7 +170,7 @@ def reserve(
         _check_open(session)
         records = fresh.to_crs(crs) if crs else fresh
         before = session.rows_of(records.code)
-        again = {c for c, row in before.items() if c in mine and row.state == RESERVED}
+        again = read_reserved(session, owner) if owner else frozenset[str]()
         rows = list(
             zip(
                 records.building_id.tolist(),
@@ -179,6 +189,9 @@ def reserve(
             ("building_id", "state", "geom", "code"),
             [row for row in rows if row[-1] not in again],
         )
+        if owner:
+            claims = [(row[-1], owner, "") for row in rows if row[-1] not in again]
+            session.insert("claims", Claim._fields, claims)
         note_states(session, before, session.rows_of(records.code), origin)
         session.widen(records.polygons)
 

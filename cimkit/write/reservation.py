@@ -2,17 +2,19 @@
 
 Reserved codes are never given to another building. But a build that died before its commit
 showed its codes to nobody, and going on with it must give the same bytes as if it had not died:
-it may use its own codes again. The note here, in the staging folder, says which these are. They
-count as unused only as long as the very city that was to carry them still lies in staging.
+it may use its own codes again. The register knows what belongs to whom; the note here, in the
+staging folder, says who this is, and which codes nobody has seen. They count as unused only as
+long as the very city that was to carry them still lies in staging.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+import platform
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cimkit.write.partitions import file_sha256
 from cimkit.write.store import MANIFEST, Staging, sync
@@ -20,57 +22,72 @@ from cimkit.write.store import MANIFEST, Staging, sync
 _NOTE = "codes.json"
 
 
-def unused_codes(staging: Staging, register: str) -> dict[str, str]:
-    """Codes that a dead build of this output noted for this register, and never committed.
+class Noted(NamedTuple):
+    """What a build knows of those before it that died.
 
-    Each with the mark of the building that it was for. Whether the build came to reserve them
-    the note cannot know: another may have been quicker, and given them to buildings of its own,
-    which the marks tell.
+    Attributes
+    ----------
+    owner : str
+        Text for this output, as the register shall know it.
+    codes : frozenset of str
+        Codes that they were going to reserve, and never committed. Whether they came to do so
+        the register knows: another city may have been quicker.
+    """
+
+    owner: str
+    codes: frozenset[str]
+
+
+def read_note(staging: Staging, register: str) -> Noted:
+    """The note that dead builds of this output have left for this register.
 
     Both functions take the identity of the register, never its address: notes are files, and
-    an address may hold a password. To be asked before the products of that build are removed;
+    an address may hold a password. To be asked before the products of a dead build are removed;
     they are the proof.
     """
-    codes = _uncommitted(staging, register)
-    _write(staging.folder / _NOTE, {"register": register, "codes": codes})
-    return codes
+    noted = _read(staging, register)
+    _write(staging, register, noted)
+    return noted
 
 
 @contextmanager
 def note_codes(
-    staging: Staging, register: str, codes: dict[str, str], unused: dict[str, str]
+    staging: Staging, register: str, noted: Noted, codes: Collection[str]
 ) -> Iterator[None]:
     """Say which codes are reserved inside the block, for the city that lies in staging.
 
     If that fails, another city may have taken them first: the note is taken back.
     """
-    manifest = file_sha256(staging.city / MANIFEST)
-    note = {"register": register, "codes": {**unused, **codes}, "manifest": manifest}
-    _write(staging.folder / _NOTE, note)
+    more = noted._replace(codes=noted.codes.union(codes))
+    _write(staging, register, more, manifest=file_sha256(staging.city / MANIFEST))
     try:
         yield
     except Exception:
-        _write(staging.folder / _NOTE, {**note, "codes": unused})
+        _write(staging, register, noted)
         raise
 
 
-def _uncommitted(staging: Staging, register: str) -> dict[str, str]:
+def _read(staging: Staging, register: str) -> Noted:
+    # Other machines, which may share a register in a database, give the same path another name.
+    where = f"{platform.node()} {staging.out}".encode("utf-8", "surrogateescape")
+    owner = hashlib.blake2b(where, digest_size=16).hexdigest()
     try:
         note = json.loads((staging.folder / _NOTE).read_text(encoding="utf-8"))
-        if note["register"] != register:
-            return {}
-        # Without a manifest the note is of `unused_codes`: no city with them was ever complete.
-        if "manifest" in note and note["manifest"] != file_sha256(staging.city / MANIFEST):
-            return {}
-        return {str(code): str(mark) for code, mark in note["codes"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        owner, codes = str(note["owner"]), frozenset(map(str, note["codes"]))
+        # Without a manifest the note is of `read_note`: no city with them was ever complete.
+        seen = "manifest" in note and note["manifest"] != file_sha256(staging.city / MANIFEST)
+        return Noted(owner, codes if note["register"] == register and not seen else frozenset())
+    except (OSError, ValueError, KeyError, TypeError):
+        return Noted(owner, frozenset())
 
 
-def _write(path: Path, note: dict[str, Any]) -> None:
+def _write(staging: Staging, register: str, noted: Noted, **more: str) -> None:
     """Replace the note in one step, on disk before the register changes."""
+    note: dict[str, Any] = {"register": register, "owner": noted.owner, **more}
+    path = staging.folder / _NOTE
     draft = path.with_suffix(".part")
-    draft.write_text(json.dumps(note, sort_keys=True), encoding="utf-8")
+    text = json.dumps({**note, "codes": sorted(noted.codes)}, sort_keys=True)
+    draft.write_text(text, encoding="utf-8")
     sync(draft)
     draft.replace(path)
     sync(path.parent)

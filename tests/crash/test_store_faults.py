@@ -13,7 +13,7 @@ import pytest
 from cimkit.errors import StoreError
 from cimkit.write import reservation, store
 from cimkit.write.partitions import keep
-from cimkit.write.reservation import note_codes, unused_codes
+from cimkit.write.reservation import note_codes, read_note
 from cimkit.write.store import Staging
 from tests.crash.dying_build import Steps
 
@@ -68,13 +68,13 @@ def stepping(faults, name, function):
 def make_city(out, content):
     """All that a build does to the disk, but GDAL and the register."""
     with Staging(out, overwrite=True) as staging:
-        unused = unused_codes(staging, f"{out}.register.gpkg")
+        noted = read_note(staging, f"{out}.register.gpkg")
         work = staging.work(VERSIONS, ["tiles"])
         part = keep(work / "tiles", content, lambda p: Path(p, "a.glb").write_text(content), {})
         staging.clear()
         staging.adopt("tiles/a.glb", f"{part.folder}/a.glb")
         staging.write("manifest.json", content.encode())
-        with note_codes(staging, f"{out}.register.gpkg", {"1": "a"}, unused):
+        with note_codes(staging, f"{out}.register.gpkg", noted, ["1"]):
             pass  # here a build reserves them
         staging.commit()
 

@@ -124,8 +124,8 @@ class Doing:
             seen = registration.catch_up(world.place, seen, city, codes, mark, as_of="")
             world.caught_up(build.out)
         self.seen, self.clock, self.claims = seen, world.clock, dict(world.claims)
-        free = registration.still_free(seen.records, world.noted[build.out])
-        self.unused, self.known = seen.records.take(free), seen.undisputed.take(~free)
+        free = registration.still_free(seen, world.noted[build.out])
+        self.known = seen.undisputed.take(~free)
         self.made: Encoding = encode(self.city, self.known)
         self.codes: list[str] = self.made.codes.tolist()
         self.decided = registration.read_decided(world.place, self.sheet())
@@ -152,7 +152,8 @@ class World:
         self.lineage: set[tuple[str, str, str]] = set()
         self.reviews: dict[tuple[str, str, str], tuple[str, str]] = {}
         self.shown: list[dict[Piece, str] | None] = [None, None]
-        self.noted: list[dict[str, str]] = [{}, {}]
+        self.noted: list[frozenset[str]] = [frozenset(), frozenset()]
+        self.reserved: dict[str, int] = {}
         self.claims: dict[tuple[str, int], Piece] = {}
         self.seen: dict[str, Piece] = {}
         self.pending = [False, False]
@@ -180,16 +181,14 @@ class World:
         self.judge(doing)
         if build.fate == "before reserve":
             return
-        noted, fresh = registration.marks(doing.unused), registration.marks(made.fresh)
-        self.noted[build.out] = {**noted, **fresh}
-        # What a dead build of this city had reserved is its own, unless a rival that read at
-        # the same time, and had noted it for the same house, has made it active meanwhile.
-        free = {c for c in noted if c in self.rows and self.rows[c].state == "reserved"}
-        taken = {code for code in fresh if code in self.rows} - free
+        noted, fresh = self.noted[build.out], made.fresh.code.tolist()
+        self.noted[build.out] = noted.union(fresh)
+        # What a dead build of this city had reserved is its own.
+        taken = {c for c in fresh if c in self.rows and self.reserved.get(c) != build.out}
         error = attempt(
             self.place,
             build.torn_at if build.fate == "torn reserve" else 0,
-            lambda: reserve(self.place, made.fresh, unused=doing.unused.code),
+            lambda: reserve(self.place, made.fresh, owner=str(build.out)),
         )
         if error is not None and not isinstance(error, Death):
             assert taken, error
@@ -200,6 +199,7 @@ class World:
         assert not taken, "a code was reserved twice"
         for code, name in zip(fresh, made.fresh.building_id.tolist(), strict=True):
             self.put(code, Row("reserved", name, wkb(piece_of(name))))
+            self.reserved[code] = build.out
         if build.fate == "reserved":
             return
         shown = dict(zip(build.pieces, doing.codes, strict=True))
@@ -272,6 +272,7 @@ class World:
         """Claims end with what they are for, and where another build has heeded them."""
         gone = {key for key, piece in seen.items() if self.claims.get(key) == piece}
         gone |= {key for key in self.claims if key[1] == out}
+        self.reserved = {code: by for code, by in self.reserved.items() if by != out}
         self.claims = {key: piece for key, piece in self.claims.items() if key not in gone}
 
     def judge(self, doing: Doing) -> None:
@@ -318,7 +319,7 @@ class World:
             last = self.seen.get(code, piece)
             assert overlap(last, piece), f"{code}: at {last}, then at {piece}"
             self.seen[code] = piece
-        self.shown[out], self.noted[out], self.pending[out] = shown, {}, True
+        self.shown[out], self.noted[out], self.pending[out] = shown, frozenset(), True
 
     def caught_up(self, out: int) -> None:
         """What the next build does for one that died after its commit."""
@@ -363,9 +364,9 @@ class World:
         } == self.rows
         with open_register(self.place).session(write=False) as session:
             claims = session.read("SELECT code, owner, outline FROM claims")
-        assert {(code, int(out)): shape for code, out, shape in claims} == {
-            key: wkb(piece) for key, piece in self.claims.items()
-        }
+        expected = {key: wkb(piece) for key, piece in self.claims.items()}
+        expected |= dict.fromkeys(self.reserved.items(), "")
+        assert {(code, int(out)): shape for code, out, shape in claims} == expected
         lineage = {row[1:] for row in held["lineage"]}
         assert {row[:2] for row in lineage} == {row[:2] for row in self.lineage}
         assert all(code in self.rows for row in lineage for code in row[:2])

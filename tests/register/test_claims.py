@@ -29,7 +29,7 @@ def begin(place, pieces, owner):
     houses = row_of_houses(pieces)
     seen = read_snapshot(place, CRS, owner=owner)
     made = encode(houses, seen.undisputed)
-    reserve(place, made.fresh)
+    reserve(place, made.fresh, owner=owner)
     return houses, seen, made
 
 
@@ -71,8 +71,8 @@ def test_the_city_itself_takes_no_heed_of_its_own_claim(place):
 
 def test_nothing_is_claimed_for_what_stays_as_it_is(place):
     build(place, [(0, 3)], "A")
-    build(place, [(0, 3), (4, 5)], "A", dies=True)
-    assert claims(place) == []
+    _, new = build(place, [(0, 3), (4, 5)], "A", dies=True)
+    assert claims(place) == [(new, "A")]
 
 
 def test_a_code_that_is_claimed_for_two_places_is_nobodys(place):

@@ -58,11 +58,20 @@ def test_fifty_histories_in_a_database(postgres):
 
 
 def test_two_cities_that_noted_the_same_code(place):
-    """Both dead builds noted it for the same house; one of the rivals is sent away."""
+    """Both dead builds noted it for the same house; only one of them came to reserve it."""
     dead = Race(
         Build(0, [(0, 1)], "torn reserve", 1, []), Build(1, [(0, 1)], "reserved", 1, [])
     )
     World(place).run([dead, Race(Build(0, [(0, 1)], "", 1, []), Build(1, [(2, 6)], "", 1, []))])
+
+
+def test_a_code_that_a_rival_reserved_for_the_same_house(place):
+    """The other city shows it there, though its build is not recorded."""
+    both = Race(
+        Build(0, [(0, 1), (1, 5), (5, 6)], "torn reserve", 1, []),
+        Build(1, [(0, 2), (2, 5), (5, 6)], "committed", 1, []),
+    )
+    World(place).run([both, Build(0, [(0, 1)], "", 1, [])])
 
 
 def test_two_deaths_after_the_commit(place):
