@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.codes.numbering import Numbering
 from cimkit.errors import CrsError, FormatError, InputError
 from cimkit.job import Job
 from cimkit.read.addresses import read_addresses
@@ -24,6 +25,7 @@ from cimkit.read.occupancy import read_occupancy
 from cimkit.read.points import find_clouds
 from cimkit.read.privacy import KEY_VARIABLE
 from cimkit.read.review import read_reviews
+from cimkit.read.schemes import find_numbering
 from cimkit.read.shapefile import shapefile_parts
 from cimkit.read.terrain import probe_dem
 from cimkit.steps.clean import clean
@@ -49,6 +51,7 @@ class Inputs(NamedTuple):
     division: TextArray
     division_name: TextArray
     divisions: Divisions | None
+    numbering: Numbering
     reviews: Reviews
     occupancy: Occupancy | None
     occupancy_rows: dict[str, int]
@@ -75,6 +78,7 @@ def read_inputs(job: Job) -> Inputs:
         If a file is damaged, has no CRS or another, or lies elsewhere than the footprints.
     """
     working_crs(job.crs)
+    numbering = find_numbering(job.code_scheme, job.class_code)
     raw, issues = read_footprints(
         job.footprints,
         layer=job.footprint_layer,
@@ -113,6 +117,7 @@ def read_inputs(job: Job) -> Inputs:
         division,
         names,
         divisions,
+        numbering,
         reviews,
         occupancy,
         rows,
@@ -139,6 +144,8 @@ def input_files(
     for path in (job.division, job.division_names):
         if path and not path.isdigit():
             files += _files(path, "divisions", {})
+    if job.code_scheme.endswith(".toml"):
+        files += _files(job.code_scheme, "code scheme", {})
     for path, n_rows in inputs.occupancy_rows.items():
         files += _files(path, "occupancy", {"rows": n_rows})
     for path in job.reviews:

@@ -110,8 +110,11 @@ class Job:
     division_names : str
         Table of codes and names of divisions; fills in names, and codes that it does not hold
         are reported. "" for none.
+    code_scheme : str
+        How new buildings are coded: ``uic21``, or a layout file (.toml) of the city, which
+        `cimkit.codes.numbering` tells about. Buildings keep the codes that they have.
     class_code : str
-        Class segment of the building codes, 6 digits.
+        Class segment of codes of ``uic21``, 6 digits.
     register : str
         File of the code register, or a database: ``postgresql://user@host/db?schema=city``;
         "" puts it beside the city.
@@ -176,6 +179,7 @@ class Job:
     lod: tuple[str, ...] = LODS
     division: str = ""
     division_names: str = ""
+    code_scheme: str = "uic21"
     class_code: str = "990100"
     register: str = field(default="", repr=False)  # may hold a password
     edge_distance: float = 3.0

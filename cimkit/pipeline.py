@@ -43,7 +43,6 @@ from cimkit.registration import (
     standing_codes,
     still_free,
 )
-from cimkit.steps.divide import county_and_township
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
 from cimkit.steps.ground_doubt import FoundGround, filter_issues
@@ -143,14 +142,12 @@ def build(
         inputs = read_inputs(job)
         place = open_register(register).identity()
         noted = read_note(staging, place)
-        seen = standing_codes(register, job.crs, staging, noted.owner)
+        seen = standing_codes(register, job.crs, staging, noted)
         free = still_free(seen, noted.codes)
-        county, township = county_and_township(inputs.division)
         encoding = encode(
             *(inputs.footprints, seen.undisputed.take(~free)),
-            county=county,
-            township=township,
-            class_code=job.class_code,
+            division=inputs.division,
+            numbering=inputs.numbering,
         )
         names = inputs.footprints.building_id
         decided = read_decided(register, inputs.reviews)

@@ -20,11 +20,13 @@ from cimkit.register import (
     Snapshot,
     activate,
     history_mark,
+    outlines_of,
     read_history,
     read_register_reviews,
     read_snapshot,
     save_reviews,
 )
+from cimkit.register.claims import reserved_codes
 from cimkit.registerurl import is_url
 from cimkit.steps.encode import Encoding, ancestry
 from cimkit.steps.review import join_reviews, settled_reviews
@@ -34,6 +36,7 @@ from cimkit.tables.addressrecords import StandingAddresses
 from cimkit.tables.changes import OF_ROWS, HistoryMark, Origin
 from cimkit.tables.coderecords import ACTIVE, Lineage
 from cimkit.tables.reviews import Reviews
+from cimkit.write.reservation import Noted
 from cimkit.write.store import Staging
 
 RECOVERY = "recovery"
@@ -92,15 +95,17 @@ def keep_out(staging: Staging, register: str) -> None:
         staging.keep_out(register)
 
 
-def standing_codes(register: str, crs: str, staging: Staging, owner: str) -> Snapshot:
+def standing_codes(register: str, crs: str, staging: Staging, noted: Noted) -> Snapshot:
     """The register; where a build of this output died after its commit, as it would be."""
-    known = read_snapshot(register, crs, owner=owner)
+    known = read_snapshot(register, crs, owner=noted.owner)
     try:
         city = City(staging.out)
         mark = HistoryMark(**city.run["register"])
     except (InputError, LookupError, TypeError):  # none yet, or of an older version
         return known
     as_of = str(city.manifest.get("as_of") or "")
+    if noted.is_unseen:  # what its last build has claimed is not what the city shows
+        known = known._replace(own=[claim for claim in known.own if not claim.outline])
     return catch_up(register, known, city.footprints, city.buildings.code, mark, as_of=as_of)
 
 
@@ -137,13 +142,15 @@ def catch_up(
     -----
     All codes of the city take its outlines, also those that it only kept: of a building that
     was split, the part that keeps the code must not look like a new one. What another build has
-    changed since stays as it is; where this build did come to its end, that is everything.
+    changed since stays as it is; where this build did come to its end, that is everything. But
+    an outline that is still claimed nobody has heeded, such as one who found no house there.
     """
     known = snapshot.records
     if not len(known) or not mark.number or history_mark(register, mark.number) != mark:
         return snapshot
     since = read_history(register, after=mark.number)
     touched = {change.code for change in since if change.change in OF_ROWS}
+    touched -= _still_claimed(register, snapshot, footprints, codes)
     row_of = {code: row for row, code in enumerate(known.code.tolist()) if code not in touched}
     rows = [k for k, code in enumerate(codes.tolist()) if code in row_of]
     behind = np.array([row_of[code] for code in codes[rows].tolist()], dtype=np.int64)
@@ -167,7 +174,20 @@ def catch_up(
     return read_snapshot(register, known.crs, owner=snapshot.owner)
 
 
+def _still_claimed(
+    register: str, snapshot: Snapshot, footprints: Footprints, codes: TextArray
+) -> set[str]:
+    """Codes that a city shows as it has claimed, and nobody has recorded."""
+    claimed = {claim.code: claim.outline for claim in snapshot.own if claim.outline}
+    rows = np.flatnonzero(np.isin(codes.astype(object), [*claimed]))
+    if not len(rows):
+        return set()
+    shown = outlines_of(register, codes[rows], footprints.take(rows))
+    return {code for code, outline in shown.items() if claimed[code] == outline}
+
+
 def still_free(seen: Snapshot, noted: frozenset[str]) -> BoolArray:
     """Which codes dead builds of this city have reserved, so that nobody has seen them."""
-    free: BoolArray = np.isin(seen.records.code.astype(object), [*(seen.reserved & noted)])
+    own = sorted(reserved_codes(seen.own) & noted)
+    free: BoolArray = np.isin(seen.records.code.astype(object), own)
     return free

@@ -17,6 +17,8 @@
     length = 6
     least = 1  # smallest number
 
+A segment may say what a new code of a building holds there: ``division``, ``value`` or
+``serial``, as `cimkit.codes.numbering` tells.
 Segments with ``optional = true`` come last and are there or not, all together. ``minted_by``
 says who gives the codes out where that is not cimkit. A scheme without segments has a
 ``pattern``, a regular expression for the whole code. A layout with ``verified = false`` was
@@ -41,12 +43,15 @@ from cimkit.errors import ParameterError
 from cimkit.tables._columns import TEXT, BoolArray, TextArray
 
 DIGITS = "0123456789"
-LENGTH_MAX = 64
-"""Characters of a code."""
+LENGTH_MAX, DIVISION_DIGITS = 64, 12
+"""Characters of a code, and of that of a community, the smallest division."""
 
 _NOTHING = np.array("", TEXT)
 _KEYS = {"about", "source", "verified", "minted_by", "check", "pattern", "segments"}
-_SEGMENT_KEYS = {"name", "length", "symbols", "least", "optional"}
+_SEGMENT_KEYS = {
+    *("name", "length", "symbols", "least", "optional"),
+    *("division", "value", "serial"),
+}
 
 
 class Segment(NamedTuple):
@@ -61,6 +66,12 @@ class Segment(NamedTuple):
         Those that it may hold.
     least : int
         Smallest number, for digits.
+    division : tuple of two int, or ()
+        First and last digit of the code of a division that stand here in new codes.
+    value : str
+        Text that stands here in new codes; "" for none.
+    is_serial : bool
+        Whether new codes are counted here.
     """
 
     name: str
@@ -68,6 +79,9 @@ class Segment(NamedTuple):
     stop: int
     symbols: str
     least: int
+    division: tuple[int, ...] = ()
+    value: str = ""
+    is_serial: bool = False
 
     @property
     def length(self) -> int:
@@ -187,7 +201,29 @@ def _segment(part: Any, k: int, at: int) -> Segment:
         raise ParameterError(f"segment {name}: symbols: ASCII characters, each once")
     if least and not set(symbols) <= set(DIGITS):
         raise ParameterError(f"segment {name}: least: for digits only")
-    return Segment(name, at, at + length, symbols, least)
+    return _sourced(part, Segment(name, at, at + length, symbols, least))
+
+
+def _sourced(part: Mapping[str, Any], segment: Segment) -> Segment:
+    """A segment with what new codes hold there."""
+    where = f"segment {segment.name}:"
+    if len(given := sorted({"division", "value", "serial"} & part.keys())) > 1:
+        raise ParameterError(f"{where} either {' or '.join(given)}")
+    division = tuple(_typed(part, "division", list, []))
+    value, is_serial = _typed(part, "value", str, ""), _typed(part, "serial", bool, False)
+    if division:
+        fits = len(division) == 2 and all(type(digit) is int for digit in division)
+        if not fits or not 1 <= division[0] <= division[1] <= DIVISION_DIGITS:
+            raise ParameterError(f"{where} division: first and last digit, 1 to 12")
+        if division[1] - division[0] + 1 != segment.length:
+            raise ParameterError(f"{where} division: {segment.length} digits expected")
+    if value and (len(value) != segment.length or not set(value) <= set(segment.symbols)):
+        raise ParameterError(
+            f"{where} value: {segment.length} characters of {segment.symbols}, not {value!r}"
+        )
+    if (division or is_serial) and not set(DIGITS) <= set(segment.symbols):
+        raise ParameterError(f"{where} symbols: digits, where divisions or numbers stand")
+    return segment._replace(division=division, value=value, is_serial=is_serial)
 
 
 def _typed(values: Mapping[str, Any], key: str, kind: type, otherwise: Any) -> Any:

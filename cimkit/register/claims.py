@@ -44,20 +44,19 @@ class Claim(NamedTuple):
     outline: str
 
 
-def read_claims(session: Session, owner: str) -> list[Claim]:
-    """New outlines that all cities but one claim, by code; none in a register of before."""
+def read_claims(session: Session, owner: str) -> tuple[list[Claim], list[Claim]]:
+    """Those of a city, and the outlines that others claim; none in a register of before."""
     if not session.has("claims"):
-        return []
-    query = "SELECT code, owner, outline FROM claims WHERE owner <> ? AND outline <> ''"
-    return sorted(Claim(*row) for row in session.read(query, (owner,)))
+        return [], []
+    query = "SELECT code, owner, outline FROM claims"
+    found = sorted(Claim(*row) for row in session.read(query))
+    own = [claim for claim in found if claim.owner == owner]
+    return own, [claim for claim in found if claim.owner != owner and claim.outline]
 
 
-def read_reserved(session: Session, owner: str) -> frozenset[str]:
+def reserved_codes(own: Iterable[Claim]) -> set[str]:
     """Codes that a city has reserved, and not shown to the end of a build."""
-    if not session.has("claims"):
-        return frozenset()
-    query = "SELECT code FROM claims WHERE owner = ? AND outline = ''"
-    return frozenset(str(code) for (code,) in session.read(query, (owner,)))
+    return {claim.code for claim in own if not claim.outline}
 
 
 def note_claims(
@@ -68,7 +67,8 @@ def note_claims(
     `StoreError` if another city has claimed one of the codes, and that was not seen yet.
     """
     codes = {claim.code for claim in claims}
-    unseen = {claim.code for claim in set(read_claims(session, owner)).difference(seen)}
+    _, others = read_claims(session, owner)
+    unseen = {claim.code for claim in set(others).difference(seen)}
     if n := len(codes & unseen):
         raise StoreError(
             f"{session.name}: another build is about to change {n:,} of the same codes. Run "

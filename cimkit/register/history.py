@@ -213,6 +213,14 @@ def read_changes(session: Session, *, after: int = 0) -> list[Change]:
     return [Change(*row) for row in rows]
 
 
+def reserved_ever(session: Session) -> set[str]:
+    """Codes that the history knows from their beginning."""
+    if check_format(session) <= _CODES_ALONE:
+        return set()
+    rows = session.read("SELECT code FROM history WHERE change = 'reserved'")
+    return {str(code) for (code,) in rows}
+
+
 def read_mark(session: Session, number: int | None) -> HistoryMark:
     """The change with a number, or the last one."""
     if check_format(session) > _CODES_ALONE:

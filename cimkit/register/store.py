@@ -17,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from cimkit.codes.uic21 import validate
+from cimkit.codes.uic21 import valid_all, validate
 from cimkit.errors import StoreError, TableError
 from cimkit.register.addresses import note_addresses
 from cimkit.register.claims import (
     Claim,
     note_claims,
     read_claims,
-    read_reserved,
+    reserved_codes,
     settle_claims,
     undisputed,
 )
@@ -37,6 +37,7 @@ from cimkit.register.history import (
     note_reviews,
     note_states,
     read_mark,
+    reserved_ever,
     upgrade,
 )
 from cimkit.register.place import Place, existing_register, open_register
@@ -64,8 +65,9 @@ class Snapshot(NamedTuple):
         Outlines that other cities were about to give to codes.
     undisputed : CodeRecords
         All codes, where these claims leave no doubt that they stand.
-    reserved : frozenset of str
-        Codes that this city has reserved, and whose build did not come to its end.
+    own : list of Claim
+        Codes that this city has reserved and outlines that it was about to show, in a build
+        that did not come to its end.
     """
 
     records: CodeRecords
@@ -73,7 +75,7 @@ class Snapshot(NamedTuple):
     owner: str
     claims: list[Claim]
     undisputed: CodeRecords
-    reserved: frozenset[str]
+    own: list[Claim]
 
 
 def read_register(place: Place, crs: str, *, also_moved: bool = False) -> CodeRecords:
@@ -115,7 +117,7 @@ def read_snapshot(
         Text for the city, the same at each of its builds.
     """
     none = CodeRecords.empty(crs)
-    nothing = Snapshot(none, HistoryMark(0, ""), owner, [], none, frozenset())
+    nothing = Snapshot(none, HistoryMark(0, ""), owner, [], none, [])
     backend = open_register(place)
     if not backend.is_there():
         return nothing
@@ -128,11 +130,10 @@ def read_snapshot(
             check_at_home(session)
         rows = session.read("SELECT code, building_id, state, geom FROM codes")
         records = _records(session, sorted(rows, key=lambda row: str(row[0])), crs_there)
-        mark, claims = read_mark(session, None), read_claims(session, owner)
-        reserved = read_reserved(session, owner)
+        mark, (own, claims) = read_mark(session, None), read_claims(session, owner)
     here = records.to_crs(crs)
     sure = undisputed(records, claims).to_crs(crs) if claims else here
-    return Snapshot(here, mark, owner, claims, sure, reserved)
+    return Snapshot(here, mark, owner, claims, sure, own)
 
 
 def reserve(
@@ -170,7 +171,7 @@ def reserve(
         _check_open(session)
         records = fresh.to_crs(crs) if crs else fresh
         before = session.rows_of(records.code)
-        again = read_reserved(session, owner) if owner else frozenset[str]()
+        again = reserved_codes(read_claims(session, owner)[0]) if owner else set[str]()
         rows = list(
             zip(
                 records.building_id.tolist(),
@@ -215,17 +216,27 @@ def claim(place: Place, codes: TextArray, footprints: Footprints, seen: Snapshot
         If another build has claimed one of these codes since then, or the register cannot be
         written. Nothing has changed then.
     """
+    outlines = outlines_of(place, codes, footprints)
     with existing_register(place).session(write=True) as session:
         _check_open(session)
-        records = _standing(codes, footprints).to_crs(session.crs())
-        outlines = shapely.to_wkb(records.polygons, byte_order=1).tolist()
-        before = session.rows_of(records.code)
+        before = session.rows_of(codes)
         redrawn = [
-            Claim(code, seen.owner, outline.hex())
-            for code, outline in zip(records.code.tolist(), outlines, strict=True)
-            if (old := before.get(code)) and old.state != RESERVED and old.outline != outline
+            Claim(code, seen.owner, outline)
+            for code, outline in outlines.items()
+            if (old := before.get(code))
+            and old.state != RESERVED
+            and old.outline.hex() != outline
         ]
         note_claims(session, seen.owner, redrawn, seen.claims)
+
+
+def outlines_of(place: Place, codes: TextArray, footprints: Footprints) -> dict[str, str]:
+    """Outlines of a city as `Claim` has them, by code."""
+    with existing_register(place).session(write=False) as session:
+        records = _standing(codes, footprints).to_crs(session.crs())
+    outlines = shapely.to_wkb(records.polygons, byte_order=1).tolist()
+    pairs = zip(records.code.tolist(), outlines, strict=True)
+    return {code: outline.hex() for code, outline in pairs}
 
 
 def activate(
@@ -383,9 +394,15 @@ def _records(session: Session, rows: list[tuple[str, ...]], crs: str) -> CodeRec
     if not rows:
         return CodeRecords.empty(crs)
     code, building_id, state, outlines = zip(*rows, strict=True)
-    faults = [f"code {text!r}: {fault}" for text in code for fault in validate(text)]
-    if faults:
-        raise StoreError(f"{session.name}: {faults[0]}: {NO_REGISTER}")
+    odd = [
+        str(text)
+        for text, good in zip(code, valid_all(map(str, code)), strict=True)
+        if not good
+    ]
+    # Codes of the city's own scheme: of each the history tells that it was reserved.
+    if odd and (strange := sorted(set(odd) - reserved_ever(session))):
+        faults = "; ".join(validate(strange[0]))
+        raise StoreError(f"{session.name}: code {strange[0]!r}: {faults}: {NO_REGISTER}")
     try:
         return CodeRecords(
             texts("code", code),

@@ -82,20 +82,6 @@ def divide(footprints: Footprints, divisions: Divisions) -> tuple[TextArray, lis
     return np.asarray(code, TEXT), issues
 
 
-def county_and_township(division: TextArray) -> tuple[TextArray, TextArray]:
-    """Segments of codes from those of divisions; zeros for what is not known.
-
-    Examples
-    --------
-    >>> codes = np.array(["421002051008", "421002", ""], TEXT)
-    >>> [part.tolist() for part in county_and_township(codes)]
-    [['421002', '421002', '000000'], ['051', '000', '000']]
-    """
-    padded = [code.ljust(9, "0") for code in division.tolist()]
-    county, township = ([code[a:b] for code in padded] for a, b in ((0, 6), (6, 9)))
-    return np.array(county, TEXT), np.array(township, TEXT)
-
-
 def _doubts(
     divisions: Divisions, place: IntArray, row: IntArray, length: IntArray
 ) -> dict[int, list[tuple[str, str]]]:

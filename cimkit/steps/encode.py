@@ -9,8 +9,8 @@ import shapely
 from pyproj import CRS, Transformer
 
 from cimkit.codes.beidou import beidou_code
-from cimkit.codes.uic21 import SERIAL_MAX, mint
-from cimkit.errors import CrsError, LimitError
+from cimkit.codes.numbering import Numbering, building_numbering, next_codes
+from cimkit.errors import CrsError
 from cimkit.steps.succession import (
     STEADY_DIGITS,
     Descent,
@@ -19,15 +19,13 @@ from cimkit.steps.succession import (
     match,
 )
 from cimkit.tables import Footprints, Issue
-from cimkit.tables._columns import TEXT, IntArray, TextArray, texts
+from cimkit.tables._columns import TEXT, IntArray, TextArray
 from cimkit.tables.coderecords import ACTIVE, RESERVED, CodeRecords, Lineage
 from cimkit.tables.coerce import as_footprints
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
-
-UNKNOWN_COUNTY, UNKNOWN_TOWNSHIP, LOCAL_CLASS = "000000", "000", "990100"
 
 
 class Encoding(NamedTuple):
@@ -58,9 +56,8 @@ def encode(
     footprints: Footprints | gpd.GeoDataFrame,
     known: CodeRecords,
     *,
-    county: str | TextArray = UNKNOWN_COUNTY,
-    township: str | TextArray = UNKNOWN_TOWNSHIP,
-    class_code: str = LOCAL_CLASS,
+    division: str | TextArray = "",
+    numbering: Numbering | None = None,
 ) -> Encoding:
     """Keep the codes of known buildings, give new buildings new ones, retire what has vanished.
 
@@ -70,10 +67,12 @@ def encode(
         All buildings of this build, with a CRS.
     known : CodeRecords
         All codes ever given out, as `cimkit.register` reads them; empty at the first build.
-    county, township : str, or text array of shape (n_footprints,)
-        Segments of new codes, 6 and 3 digits. Old codes stay when a border moves.
-    class_code : str
-        The third segment, 6 digits.
+    division : str, or text array of shape (n_footprints,)
+        Code of the county, township or community of each building, 6, 9 or 12 digits; "" where
+        it is not known. Old codes stay when a border moves.
+    numbering : Numbering, optional
+        How new codes are counted: `cimkit.codes.numbering.building_numbering` by default, with
+        a class that marks them as local.
 
     Returns
     -------
@@ -85,9 +84,7 @@ def encode(
     CrsError
         If the footprints have no CRS, or the known outlines cannot be brought into it.
     LimitError
-        If the serial numbers of county, class and township are used up.
-    ParameterError
-        If a segment is not of its length.
+        If the digits of the number are used up.
 
     Notes
     -----
@@ -100,9 +97,9 @@ def encode(
     from these a building that reappears gets its own code back. Reserved codes, left by a build
     that died, are never given out.
 
-    *New*: serial numbers above all that were ever used with this county, class and township, in
-    the order of the BeiDou grid code of a point on the surface, then of area, then of
-    `building_id`.
+    *New*: numbers above all that were ever used between the same texts, which county, class and
+    township give, in the order of the BeiDou grid code of a point on the surface, then of area,
+    then of `building_id`.
 
     *Retire*: active codes that no footprint kept and whose outline lies within the box of the
     present footprints. Those outside may belong to a district that is not built now.
@@ -113,7 +110,7 @@ def encode(
     --------
     >>> outlines = [shapely.box(500000 + x, 3300000, 500008 + x, 3300008) for x in (0, 50)]
     >>> city = Footprints.from_polygons(["a", "b"], outlines, crs="EPSG:4546")
-    >>> first = encode(city, CodeRecords.empty(), county="421002", township="001")
+    >>> first = encode(city, CodeRecords.empty(), division="421002001")
     >>> first.codes.tolist()
     ['421002990100001000001', '421002990100001000002']
     """
@@ -127,10 +124,11 @@ def encode(
     record_of = match(city.building_id, len(city), known, pairs)
     rows = np.flatnonzero(record_of < 0)
     rows = rows[_spatial_order(city.building_id[rows], polygons[rows], city.crs)]
-    counties, townships = (
-        np.broadcast_to(np.asarray(part, dtype=TEXT), len(city)) for part in (county, township)
-    )
-    new, rows = _new_codes(known.code, rows, counties[rows], townships[rows], class_code)
+    divisions = np.broadcast_to(np.asarray(division, dtype=TEXT), len(city))
+    counted = numbering or building_numbering()
+    new = next_codes(counted, known.code.tolist(), divisions[rows].tolist())
+    order = np.argsort(new.astype(object), kind="stable")
+    new, rows = new[order], rows[order]
     codes = np.empty(len(city), dtype=TEXT)
     codes[record_of >= 0] = known.code[record_of[record_of >= 0]]
     codes[rows] = new
@@ -141,7 +139,7 @@ def encode(
         polygons[rows],
         city.crs,
     )
-    issues = _division_issue(bool((counties == UNKNOWN_COUNTY).all()))
+    issues = _division_issue(counted.uses_division and bool((divisions == "").all()))
     retired = _vanished(known, record_of, city)
     lineage = _lineage(codes, known, descent(known, pairs, record_of))
     return Encoding(codes, fresh, retired, issues, lineage)
@@ -176,34 +174,6 @@ def _lineage(codes: TextArray, known: CodeRecords, found: Descent) -> Lineage:
     return Lineage(codes[found.row], known.code[found.record], kind)
 
 
-def _new_codes(
-    known: TextArray, rows: IntArray, county: TextArray, township: TextArray, class_code: str
-) -> tuple[TextArray, IntArray]:
-    """Codes of new buildings, rising, and their rows: serial numbers go on in each township."""
-    prefixes = [
-        mint(*parts, 1)[:-6]
-        for parts in zip(
-            county.tolist(), [class_code] * len(rows), township.tolist(), strict=True
-        )
-    ]
-    start = _last_serials(known, set(prefixes))
-    serial = dict(start)
-    numbers = []
-    for prefix in prefixes:
-        serial[prefix] += 1
-        numbers.append(serial[prefix])
-    for prefix, last in serial.items():
-        if last > SERIAL_MAX:
-            raise LimitError(
-                f"{last - start[prefix]:,} new buildings after serial {start[prefix]:,} of "
-                f"county {prefix[:6]}, class {prefix[6:12]}, township {prefix[12:]}: 6 digits "
-                "are used up. Name another township or class_code."
-            )
-    codes = [f"{p}{number:06d}" for p, number in zip(prefixes, numbers, strict=True)]
-    order = sorted(range(len(codes)), key=codes.__getitem__)
-    return texts("code", (codes[k] for k in order)), rows[order]
-
-
 def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> IntArray:
     """Order of buildings by grid code, area and identifier.
 
@@ -218,15 +188,6 @@ def _spatial_order(building_id: TextArray, polygons: NDArray[Any], crs: str) -> 
     cell = beidou_code(np.round(lon, STEADY_DIGITS), np.round(lat, STEADY_DIGITS))
     order: IntArray = np.lexsort((building_id, shapely.area(polygons), cell))
     return order
-
-
-def _last_serials(codes: TextArray, prefixes: set[str]) -> dict[str, int]:
-    """Largest serial number ever used with each prefix, in any state; 0 for none."""
-    last = dict.fromkeys(sorted(prefixes), 0)
-    for code in codes.tolist():
-        if code[:-6] in last:
-            last[code[:-6]] = max(last[code[:-6]], int(code[-6:]))
-    return last
 
 
 def _vanished(known: CodeRecords, record_of: IntArray, city: Footprints) -> TextArray:

@@ -32,10 +32,13 @@ class Noted(NamedTuple):
     codes : frozenset of str
         Codes that they were going to reserve, and never committed. Whether they came to do so
         the register knows: another city may have been quicker.
+    is_unseen : bool
+        Whether the city of the last of them never took its place.
     """
 
     owner: str
     codes: frozenset[str]
+    is_unseen: bool
 
 
 def read_note(staging: Staging, register: str) -> Noted:
@@ -75,15 +78,19 @@ def _read(staging: Staging, register: str) -> Noted:
         note = json.loads((staging.folder / _NOTE).read_text(encoding="utf-8"))
         owner, codes = str(note["owner"]), frozenset(map(str, note["codes"]))
         # Without a manifest the note is of `read_note`: no city with them was ever complete.
-        seen = "manifest" in note and note["manifest"] != file_sha256(staging.city / MANIFEST)
-        return Noted(owner, codes if note["register"] == register and not seen else frozenset())
+        unseen = bool(note["unseen"])
+        if "manifest" in note:
+            unseen = note["manifest"] == file_sha256(staging.city / MANIFEST)
+        mine = unseen and note["register"] == register
+        return Noted(owner, codes if mine else frozenset(), unseen)
     except (OSError, ValueError, KeyError, TypeError):
-        return Noted(owner, frozenset())
+        return Noted(owner, frozenset(), is_unseen=False)
 
 
 def _write(staging: Staging, register: str, noted: Noted, **more: str) -> None:
     """Replace the note in one step, on disk before the register changes."""
     note: dict[str, Any] = {"register": register, "owner": noted.owner, **more}
+    note["unseen"] = noted.is_unseen
     path = staging.folder / _NOTE
     draft = path.with_suffix(".part")
     text = json.dumps({**note, "codes": sorted(noted.codes)}, sort_keys=True)

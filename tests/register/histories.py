@@ -121,6 +121,8 @@ class Doing:
             city = row_of_houses(list(shown))
             codes = np.array(list(shown.values()), np.dtypes.StringDType())
             mark = world.marks[build.out]
+            if not world.pending[build.out]:
+                seen = seen._replace(own=[claim for claim in seen.own if not claim.outline])
             seen = registration.catch_up(world.place, seen, city, codes, mark, as_of="")
             world.caught_up(build.out)
         self.seen, self.clock, self.claims = seen, world.clock, dict(world.claims)
@@ -326,7 +328,11 @@ class World:
         if not self.pending[out]:
             return
         shown, start = self.shown[out] or {}, self.since[out]
-        behind = {p: c for p, c in shown.items() if self.touched[c] <= start}
+        behind = {
+            p: c
+            for p, c in shown.items()
+            if self.touched[c] <= start or self.claims.get((c, out)) == p
+        }
         if any(self.rows[c] != active_row(p) for p, c in behind.items()):
             self.settle(out, {})
         self.activated(behind)

@@ -74,6 +74,17 @@ def test_a_code_that_a_rival_reserved_for_the_same_house(place):
     World(place).run([both, Build(0, [(0, 1)], "", 1, [])])
 
 
+def test_what_a_dead_build_shows_and_another_has_retired(place):
+    """Nobody has recorded where its city shows the code; only that city can tell."""
+    steps: list[Build | Race] = [
+        Build(0, [(3, 5)], "", 1, []),
+        Build(0, [(3, 4)], "committed", 1, []),
+        Build(1, [(2, 6)], "", 1, []),
+        Build(0, [(4, 5)], "", 1, []),
+    ]
+    World(place).run(steps)
+
+
 def test_two_deaths_after_the_commit(place):
     """Both cities keep a code of the house that was split, and neither is recorded."""
     steps: list[Build | Race] = [

@@ -108,9 +108,7 @@ def test_a_border_that_moves_re_codes_nothing():
     """The second year: the townships are renumbered, one building is new."""
     city = houses([(10, 9), (150, 9), (250, 9)], CRS)
     codes, _ = divide(city, grid(["421002001", "421002002"]))
-    first = encode(
-        city, CodeRecords.empty(), county=cut(codes, 0, 6), township=cut(codes, 6, 9)
-    )
+    first = encode(city, CodeRecords.empty(), division=codes)
     assert first.codes.tolist() == [
         "421002990100001000001",
         "421002990100001000002",
@@ -121,24 +119,16 @@ def test_a_border_that_moves_re_codes_nothing():
     )
     later = houses([(10, 9), (150, 9), (250, 9), (20, 9)], CRS)
     codes, _ = divide(later, grid(["421002002", "421002003"]))
-    second = encode(later, known, county=cut(codes, 0, 6), township=cut(codes, 6, 9))
+    second = encode(later, known, division=codes)
     assert second.codes[:3].tolist() == first.codes.tolist()
     assert second.codes[3] == "421002990100002000002"
     assert second.fresh.code.tolist() == ["421002990100002000002"]
 
 
-def cut(codes, start, stop):
-    return (
-        np.strings.slice(codes, start, stop)
-        if hasattr(np.strings, "slice")
-        else np.array([code[start:stop] for code in codes.tolist()], codes.dtype)
-    )
-
-
 def test_serials_go_on_in_each_township_by_itself():
     city = houses([(10 * k, 9) for k in range(6)], CRS)
-    township = np.array(["001", "002"] * 3, np.dtypes.StringDType())
-    made = encode(city, CodeRecords.empty(), county="421002", township=township)
+    towns = np.array(["421002001", "421002002"] * 3, np.dtypes.StringDType())
+    made = encode(city, CodeRecords.empty(), division=towns)
     for name in ("001", "002"):
         own = sorted(c for c in made.codes.tolist() if c[12:15] == name)
         assert [int(code[15:]) for code in own] == [1, 2, 3]

@@ -79,7 +79,7 @@ def built(houses: dict[str, Any]) -> tuple[CodeRecords, dict[str, str]]:
 
 def test_first_build_counts_in_the_order_of_the_grid():
     houses = {str(i): house(37.0 * (i % 5), 53.0 * (i // 5)) for i in range(20)}
-    build = encode(city(houses), NOTHING, county="421002", township="001", class_code="990100")
+    build = encode(city(houses), NOTHING, division="421002001")
     assert sorted(serials(build.codes)) == list(range(1, 21))
     assert {code[:15] for code in build.codes.tolist()} == {"421002990100001"}
     frame = city(houses).to_geopandas()
@@ -195,18 +195,18 @@ def test_reserved_codes_are_never_given_out():
 
 def test_each_prefix_has_its_own_serials_and_borders_may_move():
     known, codes = built({"a": house(0)})
-    build = encode(
-        city({"a": house(0), "b": house(50)}), known, county="421002", township="001"
-    )
+    build = encode(city({"a": house(0), "b": house(50)}), known, division="421002001")
     assert build.codes.tolist() == [codes["a"], mint("421002", "990100", "001", 1)]
 
 
 def test_serials_run_out():
     last = mint("421002", "990100", "001", 999_999)
     known = records([last], ["x"], ["retired"], [house(900)])
-    with pytest.raises(LimitError, match="township 001: 6 digits are used up"):
-        encode(city({"a": house(0)}), known, county="421002", township="001")
-    assert serials(encode(city({"a": house(0)}), known, county="421002").codes) == [1]
+    with pytest.raises(
+        LimitError, match="6 digits of serial behind '421002990100001' are used up"
+    ):
+        encode(city({"a": house(0)}), known, division="421002001")
+    assert serials(encode(city({"a": house(0)}), known, division="421002").codes) == [1]
 
 
 def test_codes_survive_another_crs():
@@ -236,8 +236,8 @@ def test_no_crs():
 
 
 def test_bad_segment():
-    with pytest.raises(ParameterError, match="township: 3 digits"):
-        encode(city({"a": house(0)}), NOTHING, township="1")
+    with pytest.raises(ParameterError, match="division: 6, 9 or 12 digits"):
+        encode(city({"a": house(0)}), NOTHING, division="1")
 
 
 @given(st.permutations(range(12)), st.permutations(range(12)))

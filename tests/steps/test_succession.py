@@ -25,11 +25,11 @@ def epochs(tmp_path_factory):
         clean(read_footprints(str(p.footprints), crs=CRS)[0])[0]
         for p in (paths, paths.second_epoch)
     )
-    first = encode(old, CodeRecords.empty(CRS), county="421002", township="001")
+    first = encode(old, CodeRecords.empty(CRS), division="421002001")
     known = CodeRecords(
         first.codes, old.building_id, np.full(len(old), ACTIVE, object), old.polygons(), CRS
     )
-    second = encode(new, known, county="421002", township="001")
+    second = encode(new, known, division="421002001")
     assert paths.second_epoch.truth_changes is not None
     truth = pd.read_csv(paths.second_epoch.truth_changes, dtype=str, keep_default_na=False)
     before = dict(zip(old.building_id.tolist(), first.codes.tolist(), strict=True))
