@@ -28,6 +28,7 @@ from cimkit.errors import CimkitError, InputError, StoreError
 from cimkit.read.city import City
 from cimkit.read.job import read_job
 from cimkit.read.las_header import probe_las
+from cimkit.read.schemes import find_scheme
 from cimkit.read.tileset import read_tileset
 from cimkit.register import read_holdings
 from cimkit.tasks import DecodeTask, decode
@@ -441,6 +442,27 @@ def test_codes_follow_the_divisions_of_a_file_and_outlive_them(tmp_path):
     text = (out / "manifest.json").read_text(encoding="utf-8")
     assert "new.gpkg" in text
     assert str(tmp_path) not in text
+
+
+def test_buildings_are_coded_by_a_scheme_of_the_city(tmp_path):
+    keys = small_inputs(tmp_path / "in")
+    keys = {k: v for k, v in keys.items() if k not in ("points", "addresses")}
+    (tmp_path / "ours.toml").write_text(
+        "check = 'mod_37_36'\nsegments = [{name = 'county', length = 6, division = [1, 6]}, "
+        "{name = 'number', length = 4, serial = true}]"
+    )
+    job = tmp_path / "city.toml"
+    job.write_text("code_scheme = 'ours.toml'\ndivision = '421002'\n")
+    keys |= read_job(job)
+    out = tmp_path / "city"
+    first = cimkit.build(out, cimkit.Job.from_mapping(keys)).buildings.code.tolist()
+    assert [code[:-1] for code in first] == ["4210020001", "4210020002", "4210020003"]
+    assert find_scheme(str(tmp_path / "ours.toml")).valid_all(first).all()
+    again = cimkit.build(
+        out, cimkit.Job.from_mapping({**keys, "code_scheme": "uic21"}), overwrite=True
+    )
+    assert again.buildings.code.tolist() == first
+    assert "ours.toml" not in (out / "manifest.json").read_text(encoding="utf-8")
 
 
 def test_an_empty_cloud_is_said_and_survived(tmp_path):

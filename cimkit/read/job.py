@@ -46,9 +46,11 @@ def read_job(path: str | Path) -> dict[str, Any]:
     for key in _PATHS:
         if isinstance(values.get(key), str) and values[key] and not is_url(values[key]):
             values[key] = str(path.parent / values[key])
-    division = values.get("division")
+    division, coded = values.get("division"), values.get("code_scheme")
     if isinstance(division, str) and division and not division.isdigit():
         values["division"] = str(path.parent / division)
+    if isinstance(coded, str) and coded.endswith(".toml"):
+        values["code_scheme"] = str(path.parent / coded)
     for key in ("points", "reviews"):
         given = values.get(key)
         if isinstance(given, str):
