@@ -20,10 +20,10 @@ from cimkit.register import (
     Snapshot,
     activate,
     history_mark,
-    outlines_of,
     read_history,
     read_register_reviews,
     read_snapshot,
+    redrawn_outlines,
     save_reviews,
 )
 from cimkit.register.claims import reserved_codes
@@ -141,17 +141,21 @@ def catch_up(
     Notes
     -----
     All codes of the city take its outlines, also those that it only kept: of a building that
-    was split, the part that keeps the code must not look like a new one. What another build has
-    changed since stays as it is; where this build did come to its end, that is everything. But
-    an outline that is still claimed nobody has heeded, such as one who found no house there.
+    was split, the part that keeps the code must not look like a new one. Outlines that the
+    city claimed, and nobody has recorded since, are recorded now; where its claim is gone,
+    another build has had its say. What else another build has changed stays as it is; where
+    this build did come to its end, that is everything.
     """
     known = snapshot.records
     if not len(known) or not mark.number or history_mark(register, mark.number) != mark:
         return snapshot
     since = read_history(register, after=mark.number)
     touched = {change.code for change in since if change.change in OF_ROWS}
-    touched -= _still_claimed(register, snapshot, footprints, codes)
-    row_of = {code: row for row, code in enumerate(known.code.tolist()) if code not in touched}
+    claimed = {claim.code: claim.outline for claim in snapshot.own}
+    redrawn = redrawn_outlines(register, codes, footprints)
+    ours = {code for code in codes.tolist() if code not in touched and code not in redrawn}
+    ours |= {code for code, outline in redrawn.items() if claimed.get(code) == outline}
+    row_of = {code: row for row, code in enumerate(known.code.tolist()) if code in ours}
     rows = [k for k, code in enumerate(codes.tolist()) if code in row_of]
     behind = np.array([row_of[code] for code in codes[rows].tolist()], dtype=np.int64)
     standing, held = footprints.take(np.array(rows, dtype=np.int64)), known.take(behind)
@@ -168,22 +172,11 @@ def catch_up(
     activate(
         *(register, codes[rows], standing, nobody),
         lineage=lineage,
-        seen=snapshot._replace(claims=[]),  # what others claim since then holds on
+        seen=snapshot,
         origin=origin,
+        heeds_claims=False,
     )
     return read_snapshot(register, known.crs, owner=snapshot.owner)
-
-
-def _still_claimed(
-    register: str, snapshot: Snapshot, footprints: Footprints, codes: TextArray
-) -> set[str]:
-    """Codes that a city shows as it has claimed, and nobody has recorded."""
-    claimed = {claim.code: claim.outline for claim in snapshot.own if claim.outline}
-    rows = np.flatnonzero(np.isin(codes.astype(object), [*claimed]))
-    if not len(rows):
-        return set()
-    shown = outlines_of(register, codes[rows], footprints.take(rows))
-    return {code for code, outline in shown.items() if claimed[code] == outline}
 
 
 def still_free(seen: Snapshot, noted: frozenset[str]) -> BoolArray:

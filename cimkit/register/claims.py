@@ -62,20 +62,23 @@ def reserved_codes(own: Iterable[Claim]) -> set[str]:
 def note_claims(
     session: Session, owner: str, claims: Sequence[Claim], seen: Iterable[Claim]
 ) -> None:
-    """Put down the new outlines of a city in the place of those that it had.
+    """Put down the new outlines of a city in the place of those that it had."""
+    check_claims(session, owner, {claim.code for claim in claims}, seen)
+    session.change("DELETE FROM claims WHERE owner = ? AND outline <> ''", [(owner,)])
+    session.insert("claims", Claim._fields, claims)
 
-    `StoreError` if another city has claimed one of the codes, and that was not seen yet.
-    """
-    codes = {claim.code for claim in claims}
+
+def check_claims(
+    session: Session, owner: str, codes: Iterable[str], seen: Iterable[Claim]
+) -> None:
+    """`StoreError` if another city has claimed one of the codes, and that was not seen yet."""
     _, others = read_claims(session, owner)
     unseen = {claim.code for claim in set(others).difference(seen)}
-    if n := len(codes & unseen):
+    if n := len(unseen.intersection(codes)):
         raise StoreError(
             f"{session.name}: another build is about to change {n:,} of the same codes. Run "
             "again."
         )
-    session.change("DELETE FROM claims WHERE owner = ? AND outline <> ''", [(owner,)])
-    session.insert("claims", Claim._fields, claims)
 
 
 def settle_claims(

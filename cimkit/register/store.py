@@ -22,6 +22,7 @@ from cimkit.errors import StoreError, TableError
 from cimkit.register.addresses import note_addresses
 from cimkit.register.claims import (
     Claim,
+    check_claims,
     note_claims,
     read_claims,
     reserved_codes,
@@ -216,27 +217,29 @@ def claim(place: Place, codes: TextArray, footprints: Footprints, seen: Snapshot
         If another build has claimed one of these codes since then, or the register cannot be
         written. Nothing has changed then.
     """
-    outlines = outlines_of(place, codes, footprints)
     with existing_register(place).session(write=True) as session:
         _check_open(session)
-        before = session.rows_of(codes)
-        redrawn = [
-            Claim(code, seen.owner, outline)
-            for code, outline in outlines.items()
-            if (old := before.get(code))
-            and old.state != RESERVED
-            and old.outline.hex() != outline
-        ]
-        note_claims(session, seen.owner, redrawn, seen.claims)
+        redrawn = _redrawn(session, codes, footprints)
+        claims = [Claim(code, seen.owner, outline) for code, outline in redrawn.items()]
+        note_claims(session, seen.owner, claims, seen.claims)
 
 
-def outlines_of(place: Place, codes: TextArray, footprints: Footprints) -> dict[str, str]:
-    """Outlines of a city as `Claim` has them, by code."""
+def redrawn_outlines(place: Place, codes: TextArray, footprints: Footprints) -> dict[str, str]:
+    """Outlines of a city, as `Claim` has them, where the register knows another one."""
     with existing_register(place).session(write=False) as session:
-        records = _standing(codes, footprints).to_crs(session.crs())
+        return _redrawn(session, codes, footprints)
+
+
+def _redrawn(session: Session, codes: TextArray, footprints: Footprints) -> dict[str, str]:
+    """By code; nothing for codes that are only reserved."""
+    records = _standing(codes, footprints).to_crs(session.crs())
     outlines = shapely.to_wkb(records.polygons, byte_order=1).tolist()
-    pairs = zip(records.code.tolist(), outlines, strict=True)
-    return {code: outline.hex() for code, outline in pairs}
+    before = session.rows_of(records.code)
+    return {
+        code: outline.hex()
+        for code, outline in zip(records.code.tolist(), outlines, strict=True)
+        if (old := before.get(code)) and old.state != RESERVED and old.outline != outline
+    }
 
 
 def activate(
@@ -248,10 +251,15 @@ def activate(
     lineage: Lineage | None = None,
     seen: Snapshot | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
+    heeds_claims: bool = True,
 ) -> None:
     """Record which buildings stand; `activating` without anything inside."""
     with activating(
-        place, codes, footprints, retired, lineage=lineage, seen=seen, origin=origin
+        *(place, codes, footprints, retired),
+        lineage=lineage,
+        seen=seen,
+        origin=origin,
+        heeds_claims=heeds_claims,
     ):
         pass
 
@@ -267,6 +275,7 @@ def activating(
     seen: Snapshot | None = None,
     addresses: StandingAddresses | None = None,
     origin: Origin = Origin(),  # noqa: B008  (immutable)
+    heeds_claims: bool = True,
 ) -> Iterator[None]:
     """Record which buildings stand, while the city that shows them takes its place inside.
 
@@ -292,12 +301,14 @@ def activating(
         Of the city, with their links; None leaves those of the register as they are.
     origin : Origin
         For the history.
+    heeds_claims : bool
+        False for a city that stands already: what others claim holds on, whatever is recorded.
 
     Raises
     ------
     StoreError
         Before anything is done inside: if a code is not in the register, if another build has
-        changed one of them meanwhile, or if the register cannot be written.
+        changed one of them meanwhile or is about to, or if the register cannot be written.
     """
     standing = _standing(codes, footprints)
     with open_register(place).session(write=True) as session:
@@ -315,7 +326,10 @@ def activating(
         if seen is not None:
             old = {code for code, row in before.items() if row.state != RESERVED}
             check_unchanged(session, old, seen.mark.number)
-            settle_claims(session, seen.owner, records.code.tolist(), seen.claims)
+            if heeds_claims:
+                check_claims(session, seen.owner, touched.tolist(), seen.claims)
+            heeded = seen.claims if heeds_claims else []
+            settle_claims(session, seen.owner, records.code.tolist(), heeded)
         session.change(
             "UPDATE codes SET state = 'active', building_id = ?, geom = ? WHERE code = ?",
             zip(

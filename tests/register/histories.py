@@ -217,12 +217,15 @@ class World:
         )
         old = (set(doing.codes) | set(made.retired.tolist())) - set(fresh)
         changed = {code for code in old if self.touched[code] > doing.clock}
+        rivals = old & self.unseen(doing)
         if error is not None and not isinstance(error, Death):
-            assert changed, error
-            assert "another build has changed" in str(error)
+            assert changed | rivals, error
+            words = "has changed" if changed else "is about to change"
+            assert f"another build {words}" in str(error)
         if error is not None:
             return
         assert not changed, "two builds have changed the same code"
+        assert not rivals, "a code was recorded that another build is about to change"
         self.pending[build.out] = False
         self.activated(shown)
         kept = set(doing.codes)
@@ -255,8 +258,7 @@ class World:
             if code not in new and self.rows[code].wkb != wkb(piece)
         }
         others = {key: p for key, p in self.claims.items() if key[1] != build.out}
-        unseen = {code for code, _ in set(others.items()) - set(doing.claims.items())}
-        rivals = {code for code, _ in redrawn} & {code for code, _ in unseen}
+        rivals = {code for code, _ in redrawn} & self.unseen(doing)
         error = attempt(
             self.place,
             build.torn_at if build.fate == "torn claim" else 0,
@@ -269,6 +271,11 @@ class World:
             assert not rivals, "two builds have claimed the same code"
             self.claims = others | redrawn
         return error is None
+
+    def unseen(self, doing: Doing) -> set[str]:
+        """Codes that the other city has claimed since a build read."""
+        others = {key: p for key, p in self.claims.items() if key[1] != doing.build.out}
+        return {code for (code, _), _ in others.items() - doing.claims.items()}
 
     def settle(self, out: int, seen: dict[tuple[str, int], Piece]) -> None:
         """Claims end with what they are for, and where another build has heeded them."""
@@ -331,7 +338,11 @@ class World:
         behind = {
             p: c
             for p, c in shown.items()
-            if self.touched[c] <= start or self.claims.get((c, out)) == p
+            if (
+                self.claims.get((c, out)) == p
+                if self.rows[c].state != "reserved" and self.rows[c].wkb != wkb(p)
+                else self.touched[c] <= start
+            )
         }
         if any(self.rows[c] != active_row(p) for p, c in behind.items()):
             self.settle(out, {})

@@ -85,6 +85,20 @@ def test_what_a_dead_build_shows_and_another_has_retired(place):
     World(place).run(steps)
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_a_dead_build_redraws_and_another_keeps_as_it_was(place, goes_on):
+    """The other city has read before the claim: it is sent away, and sees it then."""
+    steps: list[Build | Race] = [
+        Build(0, [(0, 1)], "", 1, []),
+        Build(0, [(3, 6)], "", 1, []),
+        Build(0, [(1, 5), (5, 6)], "", 1, []),
+        Race(Build(0, [(3, 6)], "committed", 1, []), Build(1, [(5, 6)], "", 1, [])),
+        *([Build(1, [(5, 6)], "", 1, [])] if goes_on else []),
+        Build(0, [(3, 5)], "", 1, []),
+    ]
+    World(place).run(steps)
+
+
 def test_two_deaths_after_the_commit(place):
     """Both cities keep a code of the house that was split, and neither is recorded."""
     steps: list[Build | Race] = [
