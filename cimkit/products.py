@@ -380,7 +380,6 @@ def _parameters(job: Job) -> dict[str, Any]:
     paths = {"footprints", "points", "sha256sums", "addresses", "dem", "register"}
     left_out = {
         *paths,
-        "code_scheme",
         "division_names",
         "households",
         "organisations",
@@ -390,8 +389,8 @@ def _parameters(job: Job) -> dict[str, Any]:
     }
     if not job.division.isdigit():
         left_out.add("division")
-    if not job.code_scheme.endswith(".toml"):
-        left_out.remove("code_scheme")
+    if job.code_scheme.endswith(".toml"):
+        left_out.add("code_scheme")
     values = dataclasses.asdict(job)
     return {
         name: list(value) if isinstance(value, tuple) else value

@@ -54,9 +54,12 @@ def find_numbering(name: str, class_code: str) -> Numbering:
     """
     if name == "uic21":
         return building_numbering(class_code)
-    if not name.endswith(".toml") and name not in LAYOUTS:
+    if name.endswith(".toml"):
+        rule = _layout_file(name)
+    elif name in LAYOUTS:
+        rule = layout(name)
+    else:
         raise ParameterError(f"code_scheme: uic21 or a layout file (.toml), not {name!r}")
-    rule = _layout_file(name) if name.endswith(".toml") else layout(name)
     try:
         return numbering_of(rule)
     except ParameterError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from cimkit.register.addresses import read_address_changes, read_addresses, read_links
 from cimkit.register.history import (
@@ -14,9 +16,12 @@ from cimkit.register.history import (
     read_mark,
 )
 from cimkit.register.place import Place, existing_register, open_register
+from cimkit.register.session import Backend, Session
 from cimkit.tables.changes import Change, HistoryMark
 from cimkit.tables.coderecords import Lineage
 from cimkit.tables.reviews import Reviews
+
+Told = TypeVar("Told")
 
 
 class Holdings(NamedTuple):
@@ -78,8 +83,7 @@ def read_history(place: Place, *, after: int = 0) -> list[Change]:
     StoreError
         If there is no register.
     """
-    with existing_register(place).session(write=False) as session:
-        return read_changes(session, after=after) if session.crs() else []
+    return _told(existing_register(place), partial(read_changes, after=after), [])
 
 
 def history_mark(place: Place, number: int | None = None) -> HistoryMark:
@@ -92,8 +96,8 @@ def history_mark(place: Place, number: int | None = None) -> HistoryMark:
     StoreError
         If there is no register.
     """
-    with existing_register(place).session(write=False) as session:
-        return read_mark(session, number) if session.crs() else HistoryMark(0, "")
+    read = partial(read_mark, number=number)
+    return _told(existing_register(place), read, HistoryMark(0, ""))
 
 
 def read_descent(place: Place) -> Lineage:
@@ -104,8 +108,7 @@ def read_descent(place: Place) -> Lineage:
     StoreError
         If there is no register.
     """
-    with existing_register(place).session(write=False) as session:
-        return read_lineage(session) if session.crs() else Lineage.empty()
+    return _told(existing_register(place), read_lineage, Lineage.empty())
 
 
 def read_register_reviews(place: Place) -> Reviews:
@@ -119,5 +122,10 @@ def read_register_reviews(place: Place) -> Reviews:
     backend = open_register(place)
     if not backend.is_there():
         return Reviews.empty()
+    return _told(backend, read_decisions, Reviews.empty())
+
+
+def _told(backend: Backend, read: Callable[[Session], Told], nothing: Told) -> Told:
+    """What a register says; nothing where there are no codes yet."""
     with backend.session(write=False) as session:
-        return read_decisions(session) if session.crs() else Reviews.empty()
+        return read(session) if session.crs() else nothing
