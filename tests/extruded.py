@@ -12,9 +12,12 @@ from cimkit.steps.tile import tile
 from cimkit.tables import Buildings, Footprints, Models
 from cimkit.tables._columns import TEXT
 from cimkit.tables.buildings import HEIGHT_SOURCES
-from cimkit.write.glb import encode_glb
+from cimkit.tables.models import LODS
+from cimkit.write.glb import Encoding, encode_glb
+from cimkit.write.implicit import content_names, implicit_documents
 from cimkit.write.placement import Placement
-from cimkit.write.tileset import tileset_json
+from cimkit.write.property_table import building_table
+from cimkit.write.tileset import tileset_documents
 
 CRS = "EPSG:4546+5737"
 CORNER = (500_000.0, 3_000_000.0)
@@ -121,17 +124,45 @@ def boxes(n: int, *, seed: int = 0, pitch: float = 30.0, **keys) -> City:
     return extrude(shapes, rng.uniform(3, 60, n).round(2), **keys)
 
 
+def table_of(city: City):
+    """Properties of all buildings."""
+    return building_table(city.buildings, city.address)
+
+
+def encode(city: City, placement=PLACEMENT, encoding=None, **keys):
+    """All buildings as one tile."""
+    return encode_glb(city.models, table_of(city), placement, encoding, **keys)
+
+
 def write_tiles(
-    folder: Path, city: City, *, tile_buildings: int = 256, placement=PLACEMENT
+    folder: Path,
+    city: City,
+    *,
+    tile_buildings: int = 256,
+    placement=PLACEMENT,
+    encoding=None,
+    implicit: bool = False,
 ) -> Path:
     """A whole tileset in a folder; returns its document."""
-    tree = tile(city.footprints, city.buildings, tile_buildings=tile_buildings)
+    encoding = encoding or Encoding()
+    tree = tile(city.footprints, city.buildings, city.models, tile_buildings=tile_buildings)
+    pairs = zip(city.models.building_id.tolist(), city.models.lod.tolist(), strict=True)
+    solid_of, table = {pair: row for row, pair in enumerate(pairs)}, table_of(city)
     encoded = []
     for row in range(len(tree)):
-        rows = tree.buildings(row)
-        parts = city.models.take(rows), city.buildings.take(rows), city.address[rows]
-        encoded.append(encode_glb(*parts, placement))
-        (folder / encoded[-1].uri).write_bytes(encoded[-1].data)
-    boxes_, uris = [one.box for one in encoded], [one.uri for one in encoded]
-    (folder / "tileset.json").write_bytes(tileset_json(tree, boxes_, uris, placement))
+        rows, lods = tree.buildings(row), tree.levels(row).tolist()
+        names = city.buildings.building_id[rows].tolist()
+        solids = [solid_of[name, LODS[lod]] for name, lod in zip(names, lods, strict=True)]
+        own = city.models.take(np.array(solids)), table.take(rows), placement, encoding
+        encoded.append(encode_glb(*own, error=float(tree.error[row])))
+    uris = content_names(tree) if implicit else [one.uri for one in encoded]
+    files = {uri: one.data for uri, one in zip(uris, encoded, strict=True)}
+    boxes_ = [one.box for one in encoded]
+    if implicit:
+        files |= implicit_documents(tree, boxes_, placement)
+    else:
+        files |= tileset_documents(tree, boxes_, uris, placement, version=encoding.version)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
     return folder / "tileset.json"

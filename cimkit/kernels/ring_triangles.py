@@ -59,7 +59,7 @@ def _link(beside: IntArray, t: int, k: int, other: int) -> None:
 
 
 @helper
-def _cut_ears(uv: FloatArray, triangle: IntArray, beside: IntArray) -> bool:
+def cut_ears(uv: FloatArray, triangle: IntArray, beside: IntArray) -> bool:
     """Fill the triangles of a ring and their neighbours; whether ears were found to the end."""
     n = len(uv)
     before, after = np.arange(-1, n - 1), np.arange(1, n + 1)
@@ -124,7 +124,7 @@ def _should_turn(uv: FloatArray, a: int, b: int, c: int, d: int) -> bool:
 
 
 @helper
-def _turn_edges(uv: FloatArray, triangle: IntArray, beside: IntArray) -> None:
+def turn_edges(uv: FloatArray, triangle: IntArray, beside: IntArray) -> None:
     """Turn edges until each is locally Delaunay."""
     for _ in range(ROUNDS * len(uv)):
         turned = False
@@ -184,9 +184,9 @@ def triangulate_rings(
         triangle = np.empty((n - 2, 3), dtype=np.int64)
         beside = np.full((n - 2, 3), -1, dtype=np.int64)
         part = uv[starts[r] : ends[r]]
-        if _cut_ears(part, triangle, beside):
+        if cut_ears(part, triangle, beside):
             if n > 3:
-                _turn_edges(part, triangle, beside)
+                turn_edges(part, triangle, beside)
             result[first : first + n - 2] = triangle + starts[r]
         else:
             done[r] = 0

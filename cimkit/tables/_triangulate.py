@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import shapely
@@ -18,7 +18,7 @@ TURN_MIN = 1e-6
 Coordinates of 4e7 m are exact to 4e-9 m, those of `Models` are multiples of 1e-3 m."""
 
 
-def newell_normals(models: Models) -> FloatArray:
+def newell_normals(models: Models | _Faces) -> FloatArray:
     """Compute normals of all outlines, length = twice the area, shape (n_faces, 3)."""
     outline = models.face_offsets[:-1]
     starts, ends = models.ring_offsets[outline], models.ring_offsets[outline + 1]
@@ -44,10 +44,35 @@ def triangulate_faces(models: Models) -> tuple[IntArray, IntArray]:
     plane = _flatten(models, starts)
     is_fan = _is_fan(models, plane, starts)
     fans, fan_face = _fans(starts, np.flatnonzero(is_fan))
-    rest, rest_face = _delaunay(models, plane, np.flatnonzero(~is_fan))
+    try:
+        rest, rest_face = _delaunay(models, plane, np.flatnonzero(~is_fan))
+    except _CrossingError as error:
+        raise _crossed(models, error.faces) from error
     face = np.concatenate([fan_face, rest_face])
     order = np.argsort(face, kind="stable")
     return models.ring_vertex[np.concatenate([fans, rest])[order]], face[order]
+
+
+class _Faces(NamedTuple):
+    """Some faces of models, by the names that these use."""
+
+    vertices: FloatArray
+    ring_vertex: IntArray
+    ring_offsets: IntArray
+    face_offsets: IntArray
+
+
+def triangulate_some(models: Models, faces: IntArray) -> tuple[IntArray, IntArray]:
+    """Triangles of chosen faces, as rows of `models.ring_vertex`, and their face; by GEOS."""
+    ring, face_offsets = ragged_index(models.face_offsets, faces)
+    row, ring_offsets = ragged_index(models.ring_offsets, ring)
+    some = _Faces(models.vertices, models.ring_vertex[row], ring_offsets, face_offsets)
+    plane = _flatten(some, ring_offsets[face_offsets])
+    try:
+        rows, number = _delaunay(some, plane, np.arange(len(faces)))
+    except _CrossingError as error:
+        raise _crossed(models, faces[error.faces]) from error
+    return row[rows], faces[number]
 
 
 def _fans(starts: IntArray, faces: IntArray) -> tuple[IntArray, IntArray]:
@@ -59,7 +84,23 @@ def _fans(starts: IntArray, faces: IntArray) -> tuple[IntArray, IntArray]:
     return np.column_stack([first, first + step + 1, first + step + 2]), face
 
 
-def _delaunay(models: Models, plane: FloatArray, faces: IntArray) -> tuple[IntArray, IntArray]:
+class _CrossingError(Exception):
+    """Faces that GEOS cannot cut."""
+
+    def __init__(self, faces: IntArray) -> None:
+        super().__init__()
+        self.faces = faces
+
+
+def _crossed(models: Models, faces: IntArray) -> TableError:
+    """Say which buildings have faces that cross themselves."""
+    names = ", ".join(models.building_id[np.unique(models.solid_of_face[faces])[:5]].tolist())
+    return TableError(f"Models: a face crosses itself: {names}")
+
+
+def _delaunay(
+    models: Models | _Faces, plane: FloatArray, faces: IntArray
+) -> tuple[IntArray, IntArray]:
     """Triangles of any faces, as rows of `ring_vertex`, and their face."""
     ring, face_ends = ragged_index(models.face_offsets, faces)
     row, ring_ends = ragged_index(models.ring_offsets, ring)
@@ -74,9 +115,7 @@ def _delaunay(models: Models, plane: FloatArray, faces: IntArray) -> tuple[IntAr
     try:
         pieces = shapely.constrained_delaunay_triangles(polygons)
     except shapely.GEOSException as error:
-        bad = models.solid_of_face[faces[~shapely.is_valid(polygons)]]
-        names = ", ".join(models.building_id[np.unique(bad)[:5]].tolist())
-        raise TableError(f"Models: a face crosses itself: {names}") from error
+        raise _CrossingError(faces[~shapely.is_valid(polygons)]) from error
     parts, number = shapely.get_parts(pieces, return_index=True)
     found = shapely.get_coordinates(parts, include_z=True).reshape(-1, 4, 3)[:, :3]
     a, b, c = found[:, 0, :2], found[:, 1, :2], found[:, 2, :2]
@@ -86,7 +125,7 @@ def _delaunay(models: Models, plane: FloatArray, faces: IntArray) -> tuple[IntAr
     return triangles, faces[number]
 
 
-def _flatten(models: Models, starts: IntArray) -> FloatArray:
+def _flatten(models: Models | _Faces, starts: IntArray) -> FloatArray:
     """All ring vertices in a plane where the outline of their face runs counter-clockwise."""
     normals = newell_normals(models)
     sizes = np.diff(starts)

@@ -1,4 +1,4 @@
-"""The tree of tiles: which buildings each tile shows, and how much it leaves out."""
+"""The tree of tiles: which buildings each tile shows, how simply, and how much it leaves out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from cimkit.errors import TableError
-from cimkit.tables._columns import BoolArray, FloatArray, IntArray, floats, integers, offsets
+from cimkit.tables._columns import (
+    BoolArray,
+    ByteArray,
+    FloatArray,
+    IntArray,
+    floats,
+    integers,
+    offsets,
+)
+from cimkit.tables.models import LODS
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TileTree:
-    """Explicit quadtree over building centres, tiles in breadth-first order (root first).
+    """Loose quadtree over building centres, tiles in breadth-first order (root first).
 
     Parameters
     ----------
@@ -27,6 +36,13 @@ class TileTree:
         Borders of the tiles in `members`.
     members : int64 array
         Rows of the buildings that each tile shows.
+    lod : uint8 array, of the same length
+        Level of detail at which it shows them: places in `cimkit.tables.models.LODS`.
+    cell : int64 array, shape (n, 3)
+        Level, column and row of the cell of each tile, which is one of 4**level equal squares
+        of that of the root; (0, 0, 0) for the root.
+    square : tuple of 3 float
+        South-west corner and edge of the cell of the root, metres in the CRS.
     """
 
     parent: IntArray
@@ -34,6 +50,9 @@ class TileTree:
     error: FloatArray
     member_offsets: IntArray
     members: IntArray
+    lod: ByteArray
+    cell: IntArray
+    square: tuple[float, float, float]
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -47,6 +66,12 @@ class TileTree:
             "member_offsets",
             offsets("member_offsets", self.member_offsets, len(self.members), n),
         )
+        put(self, "lod", np.ascontiguousarray(self.lod, dtype=np.uint8))
+        if len(self.lod) != len(self.members) or (self.lod >= len(LODS)).any():
+            raise TableError("TileTree: a level of detail expected for each of the members")
+        put(self, "cell", np.ascontiguousarray(self.cell, dtype=np.int64).reshape(-1, 3))
+        if len(self.cell) != n:
+            raise TableError(f"TileTree: {n} tiles, {len(self.cell)} cells")
         if n and (self.parent[0] != -1 or (self.parent[1:] >= np.arange(1, n)).any()):
             raise TableError("TileTree: parents must come before their children")
         inner = self.parent[1:]
@@ -72,3 +97,7 @@ class TileTree:
     def buildings(self, tile: int) -> IntArray:
         """Rows of the buildings that one tile shows."""
         return self.members[self.member_offsets[tile] : self.member_offsets[tile + 1]]
+
+    def levels(self, tile: int) -> ByteArray:
+        """Levels of detail at which one tile shows its buildings: places in `LODS`."""
+        return self.lod[self.member_offsets[tile] : self.member_offsets[tile + 1]]

@@ -3,90 +3,68 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cimkit import __version__
-from cimkit.errors import TableError
-from cimkit.tables._triangulate import newell_normals
-from cimkit.tables.buildings import HEIGHT_SOURCES
+from cimkit.errors import ParameterError, TableError
+from cimkit.kernels.face_triangles import solid_triangles
+from cimkit.write.gltf import Gltf
+from cimkit.write.property_table import batch_table, put_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
-    from cimkit.tables import Buildings, Models
-    from cimkit.tables._columns import ByteArray, FloatArray, IntArray, TextArray
+    from cimkit.tables import Models
+    from cimkit.tables._columns import FloatArray, IntArray
     from cimkit.write.placement import Placement
+    from cimkit.write.property_table import PropertyTable
 
 STEP_MAX = 0.01
 """Metres. A tile wider than 65,535 such steps (655 m) gets float positions: a leaf in open
 country would otherwise move its walls by as much as they are thick."""
 
-LODS = ("0", "1.2", "1.3", "2.2")
+STEP_OF_ERROR = 0.01
+"""Part of its geometric error that a step of an inner tile may be: a far view forgives more."""
 
-BYTE, UNSIGNED_SHORT, UNSIGNED_INT, FLOAT = 5120, 5123, 5125, 5126
-ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
-"""Numbers of the glTF 2.0 specification for types of components and targets of buffer views."""
+OUTLINE = "CESIUM_primitive_outline"
 
-_ENUMS = {"height_source": HEIGHT_SOURCES, "lod": tuple(f"LoD{lod}" for lod in LODS)}
-
-_COUNT = {"type": "SCALAR", "componentType": "INT32", "noData": -1}
-
-_SCHEMA: dict[str, Any] = {
-    "id": "cimkit",
-    "classes": {
-        "building": {
-            "properties": {
-                "building_id": {"type": "STRING", "semantic": "ID", "required": True},
-                "code": {"type": "STRING"},
-                "address": {"type": "STRING"},
-                "h_ground": {"type": "SCALAR", "componentType": "FLOAT32", "required": True},
-                "height": {"type": "SCALAR", "componentType": "FLOAT32", "required": True},
-                "height_source": {
-                    "type": "ENUM",
-                    "enumType": "height_source",
-                    "required": True,
-                },
-                "lod": {"type": "ENUM", "enumType": "lod", "required": True},
-            }
-        }
-    },
-    "enums": {
-        enum: {
-            "valueType": "UINT8",
-            "values": [{"name": name, "value": value} for value, name in enumerate(names)],
-        }
-        for enum, names in _ENUMS.items()
-    },
-}
+MATERIAL = {"pbrMetallicRoughness": {"metallicFactor": 0}}
+"""White, and not metal."""
 
 
-class PropertyTable(NamedTuple):
-    """What a tile says of its features.
+class Encoding(NamedTuple):
+    """How the contents of a tileset are written.
 
     Attributes
     ----------
-    schema : mapping
-        As EXT_structural_metadata wants it.
-    kind : str
-        Class in it.
-    texts : mapping of str to text array
-        Columns of type STRING.
-    numbers : mapping of str to array
-        The others, each in the type that the schema gives it.
+    version : {"1.1", "1.0"}
+        Of 3D Tiles: glb with metadata, or b3dm with a batch table.
+    meshopt : bool
+        Compress by EXT_meshopt_compression.
+    outline : bool
+        Add the edges of faces, by CESIUM_primitive_outline.
     """
 
-    schema: Mapping[str, Any]
-    kind: str
-    texts: Mapping[str, TextArray]
-    numbers: Mapping[str, NDArray[Any]]
+    version: str = "1.1"
+    meshopt: bool = False
+    outline: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises
+        ------
+        ParameterError
+        """
+        if self.version not in ("1.0", "1.1"):
+            raise ParameterError(f"tiles_version: 1.0 or 1.1, not {self.version}")
+        if self.version == "1.0" and self.meshopt:
+            raise ParameterError(
+                "meshopt: not in 3D Tiles 1.0, whose clients are older than it. Leave one out."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +74,7 @@ class EncodedTile:
     Parameters
     ----------
     data : bytes
-        Binary glTF.
+        Binary glTF, or Batched 3D Model.
     box : tuple of 12 float
         Bounding box of the vertices as they will be read: centre and three half axes, in the
         root frame.
@@ -108,67 +86,19 @@ class EncodedTile:
     @property
     def uri(self) -> str:
         """File name, made from the content: no reader ever meets other bytes under it."""
-        return f"{hashlib.sha256(self.data).hexdigest()[:16]}.glb"
+        suffix = "b3dm" if self.data.startswith(b"b3dm") else "glb"
+        return f"{hashlib.sha256(self.data).hexdigest()[:16]}.{suffix}"
 
 
 def encode_glb(
     models: Models,
-    buildings: Buildings,
-    address: TextArray,
+    table: PropertyTable,
     placement: Placement,
+    encoding: Encoding | None = None,
     *,
-    counts: Mapping[str, NDArray[np.int64]] | None = None,
+    error: float = 0.0,
+    color: NDArray[np.uint8] | None = None,
 ) -> EncodedTile:
-    """Encode the buildings of one tile as glTF 2.0.
-
-    Parameters
-    ----------
-    models : Models, n >= 1 rows
-    buildings : Buildings, n rows
-        The same buildings in the same order.
-    address : text array, shape (n,)
-        Primary address of each building; "" where none.
-    placement : Placement
-        Root frame of the tileset.
-    counts : mapping of str to int64 array, shape (n,), optional
-        Further columns; -1 where unknown.
-
-    Returns
-    -------
-    EncodedTile
-
-    Raises
-    ------
-    TableError
-        If the rows do not belong together, or a `lod` or `height_source` is none of the known.
-
-    Notes
-    -----
-    As `encode_features`.
-    """
-    n, ids = len(models), models.building_id.tolist()
-    if not n or len(address) != n or ids != buildings.building_id.tolist():
-        raise TableError("encode_glb: models, buildings and addresses must have the same rows")
-    texts = {
-        "building_id": buildings.building_id,
-        "code": buildings.code,
-        "address": address,
-    }
-    numbers = {
-        "h_ground": buildings.h_ground.astype("<f4"),
-        "height": buildings.height.astype("<f4"),
-        "height_source": _enum("height_source", buildings.height_source, HEIGHT_SOURCES),
-        "lod": _enum("lod", buildings.lod, LODS),
-    }
-    schema = _SCHEMA
-    if counts:
-        numbers |= {name: column.astype("<i4") for name, column in counts.items()}
-        schema = deepcopy(_SCHEMA)
-        schema["classes"]["building"]["properties"] |= dict.fromkeys(counts, _COUNT)
-    return encode_features(models, PropertyTable(schema, "building", texts, numbers), placement)
-
-
-def encode_features(models: Models, table: PropertyTable, placement: Placement) -> EncodedTile:
     """Encode solids as the features of one tile.
 
     Parameters
@@ -178,79 +108,183 @@ def encode_features(models: Models, table: PropertyTable, placement: Placement) 
         In the order of the models.
     placement : Placement
         Root frame of the tileset.
+    encoding : Encoding, optional
+    error : float
+        Geometric error of the tile, metres.
+    color : uint8 array, shape (n, 4), optional
+        Red, green, blue and alpha of each feature; white without.
 
     Returns
     -------
     EncodedTile
 
+    Raises
+    ------
+    TableError
+        If models and table differ in length, or are empty.
+
     Notes
     -----
     Vertices are rounded once for each solid, before its faces are taken apart, so faces that
     share a vertex still share it and a closed solid stays closed. A triangle of which two
-    corners fall together is left out: its neighbours then join. Positions are 16-bit steps of
-    at most `STEP_MAX` (KHR_mesh_quantization), in wider tiles float32 from the tile's corner.
+    corners fall together is left out: its neighbours then join. Positions are 16-bit steps
+    (KHR_mesh_quantization) of at most `STEP_MAX`, or `STEP_OF_ERROR` of the error; in wider
+    tiles float32 from the tile's corner. A vertex takes 16 bytes then, 20 with a colour.
 
-    A column of which all texts are "" is left out, since a buffer view cannot be empty.
+    3D Tiles 1.0 knows no quantization: positions and normals are float32, features `_BATCHID`.
 
     The same input gives the same bytes. Specifications: glTF 2.0, EXT_mesh_features and
-    EXT_structural_metadata of 3D Tiles 1.1 (OGC 22-025r4).
+    EXT_structural_metadata of 3D Tiles 1.1 (OGC 22-025r4); Batched 3D Model of 1.0 (18-053r2).
     """
-    n = len(models)
+    n, encoding = len(models), encoding or Encoding()
+    if not n or len(table) != n:
+        raise TableError(f"encode_glb: {n} models, {len(table)} rows of properties")
     local = placement.to_root(models.vertices)
     local = np.column_stack([local[:, 0], local[:, 2], -local[:, 1]])  # glTF: y is up
     low = local.min(axis=0)
     extent = float(max((local.max(axis=0) - low).max(), 1.0))
-    quantized = extent <= STEP_MAX * 65_535
-    step = extent / 65_535 if quantized else 1.0
-    grid = (local - low) / step
-    grid = np.rint(grid).astype("<u2") if quantized else grid.astype("<f4")
+    plain = encoding.version == "1.0"
+    step = extent / 65_535
+    quantized = not plain and step <= max(STEP_MAX, STEP_OF_ERROR * error)
+    grid = np.rint((local - low) / step).astype("<u2") if quantized else None
+    if grid is not None and _loses_a_solid(models, grid):
+        grid = None
+    if grid is None:
+        step, grid = 1.0, (local - low).astype("<f4")
 
-    corners, vertex, face = _split_corners(models, grid)
-    normals = _unit(newell_normals(replace(models, vertices=local)))
-    vertices = _vertex_buffer(grid[vertex], normals[face], models.solid_of_face[face], n)
+    corner, triangles, face, normals = _corners(models, grid)
+    vertex = models.ring_vertex[corner]
+    vertices = _vertices(
+        *(grid[vertex], normals[face], models.solid_of_face[face]),
+        n=n,
+        plain=plain,
+        color=color,
+    )
     used = grid[vertex].astype(np.float64)
     box = _box(used.min(axis=0) * step + low, used.max(axis=0) * step + low)
 
-    chunk = _Chunk()
-    accessors = _accessors(chunk, vertices, corners)
-    columns = _columns(chunk, table)
-    node = {"mesh": 0, "translation": low.tolist()}
-    if quantized:
+    gltf = Gltf(meshopt=encoding.meshopt)
+    if encoding.meshopt:
+        triangles, vertices = _reorder(triangles, vertices)
+    attributes = gltf.vertices(vertices, NORMAL=not plain, COLOR_0=True)
+    primitive: dict[str, Any] = {
+        "attributes": attributes,
+        "indices": gltf.indices(triangles, len(vertices)),
+        "material": 0,
+    }
+    document = _document(primitive, low, step if step != 1.0 else None)
+    extensions: dict[str, Any] = {}
+    if encoding.outline:
+        edges = _outline_edges(triangles, vertices)
+        extensions[OUTLINE] = {"indices": gltf.indices(edges, len(vertices), triangles=False)}
+    if plain:
+        if extensions:
+            primitive["extensions"] = extensions
+        return EncodedTile(_b3dm(gltf.pack(document, [], sorted(extensions)), table), box)
+    feature_ids = [{"featureCount": n, "attribute": 0, "propertyTable": 0}]
+    primitive["extensions"] = extensions | {"EXT_mesh_features": {"featureIds": feature_ids}}
+    document["extensions"] = {"EXT_structural_metadata": put_table(gltf, table)}
+    used_ones = [*primitive["extensions"], "EXT_structural_metadata"]
+    return EncodedTile(gltf.pack(document, ["KHR_mesh_quantization"], used_ones), box)
+
+
+def _document(primitive: dict[str, Any], low: FloatArray, step: float | None) -> dict[str, Any]:
+    """One node with one mesh of one primitive."""
+    node: dict[str, Any] = {"mesh": 0, "translation": low.tolist()}
+    if step is not None:
         node["scale"] = [step] * 3
-    return EncodedTile(_pack(chunk, accessors, columns, node, table, n), box)
+    return {
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [node],
+        "meshes": [{"primitives": [primitive]}],
+        "materials": [MATERIAL],
+    }
 
 
-def _split_corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray]:
-    """Triangles over corners of faces; the vertex and the face of each corner."""
-    triangles, face = models.triangles()
-    a, b, c = (grid[triangles[:, k]] for k in range(3))
+def _loses_a_solid(models: Models, grid: Any) -> bool:
+    """Whether rounding lays a whole solid flat."""
+    starts = models.vertex_offsets[:-1]
+    low = np.minimum.reduceat(grid, starts, axis=0)
+    high = np.maximum.reduceat(grid, starts, axis=0)
+    return bool((low == high).any())
+
+
+def _corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Corners of faces that are used (rows of `ring_vertex`), triangles over them, their faces.
+
+    And the normals of all faces, along the axes of glTF.
+    """
+    rows, face, normals = solid_triangles(models)
+    a, b, c = (grid[models.ring_vertex[rows[:, k]]] for k in range(3))
     flat = (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
-    triangles, face = triangles[~flat], face[~flat]
-    pair, corners = np.unique(face[:, None] * len(grid) + triangles, return_inverse=True)
-    return corners.reshape(-1, 3), pair % len(grid), pair // len(grid)
-
-
-def _unit(normals: FloatArray) -> FloatArray:
-    """Scale normals to length 1; up for a face without area."""
+    if flat.any():
+        rows = rows[~flat]
+    used = np.zeros(len(models.ring_vertex), dtype=np.bool_)
+    used[rows] = True
+    corner = np.flatnonzero(used)
+    place = np.cumsum(used) - 1
+    face_of_corner = np.repeat(
+        np.arange(len(normals)), np.diff(models.ring_offsets[models.face_offsets])
+    )
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.where(length > 0, normals / np.where(length > 0, length, 1), [0.0, 1.0, 0.0])
+    # Up for a face without area.
+    unit = np.where(length > 0, normals / np.where(length > 0, length, 1), [0.0, 0.0, 1.0])
+    unit = np.column_stack([unit[:, 0], unit[:, 2], -unit[:, 1]])
+    return corner, place[rows], face_of_corner[corner], unit
 
 
-def _vertex_buffer(position: Any, normal: FloatArray, feature: IntArray, n: int) -> Any:
+def _vertices(
+    position: Any,
+    normal: FloatArray,
+    feature: IntArray,
+    *,
+    n: int,
+    plain: bool,
+    color: NDArray[np.uint8] | None,
+) -> Any:
     """Interleaved vertices, each attribute on a multiple of 4 bytes."""
-    at = 8 if position.itemsize == 2 else 12
     # Feature ids above 65,535 (many towers at one spot) are floats: glTF allows no 32-bit ones.
-    kind = "<u2" if n <= 65_536 else "<f4"
+    ids = "<u2" if n <= 65_536 else "<f4"
+    name = "_BATCHID" if plain else "_FEATURE_ID_0"
+    fields: list[tuple[str, Any, Any]] = [
+        ("POSITION", (position.dtype, 3), position),
+        (name, ids, feature),
+        ("NORMAL", ("<f4" if plain else "i1", 3), normal if plain else np.rint(normal * 127)),
+    ]
+    if color is not None:
+        fields.append(("COLOR_0", ("u1", 4), color[feature]))
+    sizes = [(np.dtype(kind).itemsize + 3) // 4 * 4 for _, kind, _ in fields]
     layout = {
-        "names": ["POSITION", "_FEATURE_ID_0", "NORMAL"],
-        "formats": [(position.dtype, 3), kind, ("i1", 3)],
-        "offsets": [0, at, at + 4],
-        "itemsize": at + 8,
+        "names": [name for name, _, _ in fields],
+        "formats": [kind for _, kind, _ in fields],
+        "offsets": np.cumsum([0, *sizes[:-1]]).tolist(),
+        "itemsize": sum(sizes),
     }
     vertices: Any = np.zeros(len(position), dtype=np.dtype(layout))  # type: ignore[call-overload]
-    vertices["POSITION"], vertices["_FEATURE_ID_0"] = position, feature
-    vertices["NORMAL"] = np.rint(normal * 127)
+    for name, _, values in fields:
+        vertices[name] = values
     return vertices
+
+
+def _reorder(triangles: IntArray, vertices: Any) -> tuple[IntArray, Any]:
+    """Bring triangles and vertices into an order that compresses well."""
+    import meshopt
+
+    rows, place, _ = meshopt.reorder_mesh(triangles.astype(np.uint32).ravel(), True, True)
+    moved = np.empty_like(vertices)
+    moved[place] = vertices
+    return rows.astype(np.int64).reshape(-1, 3), moved
+
+
+def _outline_edges(triangles: IntArray, vertices: Any) -> IntArray:
+    """Edges of faces, as pairs of vertices: those that one triangle alone has."""
+    edges = np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)])
+    low, high = edges.min(axis=1), edges.max(axis=1)
+    key, first, count = np.unique(
+        low * len(vertices) + high, return_index=True, return_counts=True
+    )
+    return np.asarray(edges[np.sort(first[count == 1])]).ravel()
 
 
 def _box(low: FloatArray, high: FloatArray) -> tuple[float, ...]:
@@ -259,133 +293,15 @@ def _box(low: FloatArray, high: FloatArray) -> tuple[float, ...]:
     return tuple(np.concatenate([(low + high) / 2, np.diag((high - low) / 2).ravel()]).tolist())
 
 
-class _Chunk:
-    """The binary chunk, filled view by view."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.views: list[dict[str, int]] = []
-
-    def add(self, data: bytes, **keys: int) -> int:
-        """Append a buffer view on a multiple of 8 bytes; returns its index."""
-        self.data += bytes(-len(self.data) % 8)
-        view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data), **keys}
-        self.data += data
-        self.views.append(view)
-        return len(self.views) - 1
-
-
-def _accessors(chunk: _Chunk, vertices: Any, corners: IntArray) -> list[dict[str, Any]]:
-    """Accessors of position, feature id, normal and indices."""
-    view = chunk.add(
-        vertices.tobytes(), byteStride=vertices.dtype.itemsize, target=ARRAY_BUFFER
-    )
-    short = len(vertices) <= 65_535
-    indices = chunk.add(
-        corners.astype("<u2" if short else "<u4").tobytes(), target=ELEMENT_ARRAY_BUFFER
-    )
-    position, feature = vertices["POSITION"], vertices["_FEATURE_ID_0"]
-
-    def attribute(name: str, component: int, **keys: Any) -> dict[str, Any]:
-        place = {"bufferView": view, "byteOffset": vertices.dtype.fields[name][1]}
-        return {**place, "componentType": component, "count": len(vertices), **keys}
-
-    return [
-        attribute(
-            "POSITION",
-            UNSIGNED_SHORT if position.itemsize == 2 else FLOAT,
-            type="VEC3",
-            min=position.min(axis=0).tolist(),
-            max=position.max(axis=0).tolist(),
-        ),
-        attribute(
-            "_FEATURE_ID_0",
-            UNSIGNED_SHORT if feature.itemsize == 2 else FLOAT,
-            type="SCALAR",
-        ),
-        attribute("NORMAL", BYTE, type="VEC3", normalized=True),
-        {
-            "bufferView": indices,
-            "componentType": UNSIGNED_SHORT if short else UNSIGNED_INT,
-            "count": corners.size,
-            "type": "SCALAR",
-        },
-    ]
-
-
-def _columns(chunk: _Chunk, table: PropertyTable) -> dict[str, Any]:
-    """Columns of the property table."""
-    columns: dict[str, Any] = {}
-    for name, column in table.texts.items():
-        rows = [text.encode() for text in column.tolist()]
-        if any(rows):
-            ends = np.cumsum([0, *map(len, rows)]).astype("<u4")
-            columns[name] = {
-                "values": chunk.add(b"".join(rows)),
-                "stringOffsets": chunk.add(ends.tobytes()),
-            }
-    for name, numbers in table.numbers.items():
-        columns[name] = {"values": chunk.add(numbers.tobytes())}
-    return columns
-
-
-def _enum(name: str, column: TextArray, known: Sequence[str]) -> ByteArray:
-    """One byte for each value: its place among the known ones."""
-    values = column.tolist()
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise TableError(f"{name}: {unknown[0]!r} is none of {', '.join(known)}")
-    return np.array([known.index(value) for value in values], dtype=np.uint8)
-
-
-def _pack(
-    chunk: _Chunk,
-    accessors: list[dict[str, Any]],
-    columns: dict[str, Any],
-    node: dict[str, Any],
-    table: PropertyTable,
-    n: int,
-) -> bytes:
-    """Binary glTF from its parts."""
-    feature_ids = [{"featureCount": n, "attribute": 0, "propertyTable": 0}]
-    primitive = {
-        "attributes": {"POSITION": 0, "_FEATURE_ID_0": 1, "NORMAL": 2},
-        "indices": 3,
-        "material": 0,
-        "extensions": {"EXT_mesh_features": {"featureIds": feature_ids}},
-    }
-    rows = {"class": table.kind, "count": n, "properties": columns}
-    document = {
-        "asset": {"version": "2.0", "generator": f"cimkit {__version__}"},
-        "extensionsUsed": [
-            "EXT_mesh_features",
-            "EXT_structural_metadata",
-            "KHR_mesh_quantization",
-        ],
-        "extensionsRequired": ["KHR_mesh_quantization"],
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [node],
-        "meshes": [{"primitives": [primitive]}],
-        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0}}],
-        "accessors": accessors,
-        "bufferViews": chunk.views,
-        "buffers": [{"byteLength": len(chunk.data)}],
-        "extensions": {
-            "EXT_structural_metadata": {"schema": table.schema, "propertyTables": [rows]}
-        },
-    }
-    text = json.dumps(
-        document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
-    text += b" " * (-len(text) % 4)
-    binary = bytes(chunk.data) + bytes(-len(chunk.data) % 4)
-    return b"".join(
-        [
-            struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary)),
-            struct.pack("<I4s", len(text), b"JSON"),
-            text,
-            struct.pack("<I4s", len(binary), b"BIN\0"),
-            binary,
-        ]
-    )
+def _b3dm(glb: bytes, table: PropertyTable) -> bytes:
+    """Batched 3D Model: a header of 28 bytes, two tables, a glb; each on a multiple of 8 bytes."""
+    features = b'{"BATCH_LENGTH":%d}' % len(table)
+    features += b" " * (-(28 + len(features)) % 8)
+    names, numbers = batch_table(table)
+    names += b" " * (-len(names) % 8)
+    numbers += bytes(-len(numbers) % 8)
+    glb_size = len(glb) + -len(glb) % 8
+    sizes = (len(features), 0, len(names), len(numbers))
+    total = 28 + sum(sizes) + glb_size
+    head = struct.pack("<4s6I", b"b3dm", 1, total, *sizes)
+    return b"".join([head, features, names, numbers, glb, bytes(glb_size - len(glb))])

@@ -29,6 +29,9 @@ class Placement:
     origin : tuple of 3 float
         Place of the frame in `crs`. Take whole kilometres: then the tiles of a city that grows
         at its edge keep their bytes.
+    height_reference : str
+        Where the undulation is from: ``undulation`` (given), ``ellipsoidal`` (heights need
+        none), ``unresolved`` (nobody said).
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Placement:
     crs: str
     undulation: float
     origin: tuple[float, float, float]
+    height_reference: str = "undulation"
 
     def __post_init__(self) -> None:
         _root_frame(self)

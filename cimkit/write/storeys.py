@@ -11,7 +11,8 @@ import numpy as np
 from cimkit.errors import TableError
 from cimkit.tables.models import GROUND_SURFACE, ROOF_SURFACE, WALL_SURFACE
 from cimkit.write.cityjson import SCALE
-from cimkit.write.glb import EncodedTile, PropertyTable, encode_features
+from cimkit.write.glb import EncodedTile, encode_glb
+from cimkit.write.property_table import PropertyTable
 
 if TYPE_CHECKING:
     from cimkit.tables import Buildings, Models
@@ -216,20 +217,18 @@ def encode_storeys(
     Returns
     -------
     EncodedTile
-        As `cimkit.write.glb.encode_features` makes it.
+        As `cimkit.write.glb.encode_glb` makes it.
     """
     ids = storeys.storey_id
     if not len(slabs) or slabs.building_id.tolist() != ids.tolist():
         raise TableError("encode_storeys: storeys and slabs must have the same rows")
-    texts = {
+    columns = {
         "storey_id": ids,
         "building_id": storeys.building_id,
         "code": code,
-    }
-    numbers = {
         "storey": storeys.number.astype("<i2"),
         "z_bottom": storeys.z_bottom.astype("<f4"),
         "z_top": storeys.z_top.astype("<f4"),
         "n_rooms": n_rooms.astype("<u4"),
     }
-    return encode_features(slabs, PropertyTable(_SCHEMA, "storey", texts, numbers), placement)
+    return encode_glb(slabs, PropertyTable(_SCHEMA, "storey", columns), placement)

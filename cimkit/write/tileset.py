@@ -1,40 +1,43 @@
-"""The tileset document of 3D Tiles 1.1."""
+"""The tileset documents of 3D Tiles: one, or for a large city several that refer to each other."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cimkit import __version__
+from cimkit.write.gltf import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cimkit.tables import TileTree
-    from cimkit.tables._columns import FloatArray
+    from cimkit.tables._columns import FloatArray, IntArray
     from cimkit.write.placement import Placement
 
-_SCHEMA = {
-    "id": "cimkit",
-    "classes": {
-        "city": {
-            "properties": {
-                "crs": {"type": "STRING", "required": True},
-                "undulation": {"type": "SCALAR", "componentType": "FLOAT64", "required": True},
-            }
-        }
-    },
+EXTERNAL_LEVELS = 4
+"""Tiles so many levels apart may have a document of their own."""
+
+EXTERNAL_TILES = 64
+"""The least number of tiles in such a document: some 15 kB."""
+
+CITY_PROPERTIES: dict[str, Any] = {
+    "crs": {"type": "STRING", "required": True},
+    "undulation": {"type": "SCALAR", "componentType": "FLOAT64", "required": True},
+    "height_reference": {"type": "STRING", "required": True},
 }
 
 
-def tileset_json(
+def tileset_documents(
     tree: TileTree,
     boxes: Sequence[Sequence[float]],
     uris: Sequence[str],
     placement: Placement,
-) -> bytes:
+    *,
+    version: str = "1.1",
+) -> dict[str, bytes]:
     """Write down the tree of tiles as explicit tileset with refinement by replacement.
 
     Parameters
@@ -46,11 +49,13 @@ def tileset_json(
         Names of the contents beside the tileset: `EncodedTile.uri`.
     placement : Placement
         Root frame.
+    version : {"1.1", "1.0"}
 
     Returns
     -------
-    bytes
-        ``tileset.json``; the same input gives the same bytes.
+    dict of str to bytes
+        ``tileset.json``, and where the city is large external tilesets, named by their content.
+        The same input gives the same bytes.
 
     Notes
     -----
@@ -59,51 +64,99 @@ def tileset_json(
     city, and at least twice the error of the root: a client with the usual limit of 16 pixels
     then drops the city only when it is that small.
 
-    CRS and undulation of the source stand in the metadata of the tileset.
+    CRS, undulation and what the heights refer to stand in the metadata of the tileset, in 1.0
+    in its `extras`.
 
     Examples
     --------
-    >>> from cimkit.tables import TileTree
+    >>> import json
+    >>> from cimkit.steps.tile import tile
+    >>> from cimkit.tables import Buildings, Footprints
     >>> from cimkit.write.placement import Placement
-    >>> nothing = TileTree([], [], [], [0], [])
+    >>> nothing = tile(Footprints.from_polygons([], []), Buildings(*[()] * 15))
     >>> placement = Placement("EPSG:4546+5737", 0.0, (500_000.0, 3_000_000.0, 0.0))
-    >>> json.loads(tileset_json(nothing, [], [], placement))["root"]["geometricError"]
+    >>> documents = tileset_documents(nothing, [], [], placement)
+    >>> json.loads(documents["tileset.json"])["root"]["geometricError"]
     0.0
     """
-    low, high = _bounds(tree, boxes)
-    tiles: list[dict[str, Any]] = []
-    for row in range(len(tree)):
-        tile = {
-            "boundingVolume": {"box": _box(low[row], high[row])},
+    low, high = tile_bounds(tree, boxes)
+    tiles: list[dict[str, Any]] = [
+        {
+            "boundingVolume": {"box": box_of(low[row], high[row])},
             "geometricError": float(tree.error[row]),
             "content": {"uri": uris[row]},
         }
-        tiles.append(tile)
-        if row:
-            tiles[tree.parent[row]].setdefault("children", []).append(tile)
-    empty = {"boundingVolume": {"box": _box(-np.ones(3), np.ones(3))}, "geometricError": 0.0}
+        for row in range(len(tree))
+    ]
+    documents: dict[str, bytes] = {}
+    below = _sizes(tree)
+    for row in range(len(tree) - 1, 0, -1):  # children before their parents
+        one = tiles[row]
+        if tree.level[row] % EXTERNAL_LEVELS == 0 and below[row] >= EXTERNAL_TILES:
+            part = _document({"refine": "REPLACE", **one}, one["geometricError"], version)
+            data = json_bytes(part)
+            name = f"{hashlib.sha256(data).hexdigest()[:16]}.json"
+            documents[name] = data
+            one = {**one, "content": {"uri": name}}
+            one.pop("children")
+        tiles[tree.parent[row]].setdefault("children", []).insert(0, one)
+    empty = {"boundingVolume": {"box": box_of(-np.ones(3), np.ones(3))}, "geometricError": 0.0}
     root = {
         "transform": placement.root_transform,
         "refine": "REPLACE",
         **(tiles[0] if tiles else empty),
     }
-    diagonal = float(np.linalg.norm(high[0] - low[0])) if tiles else 0.0
-    document = {
-        "asset": {"version": "1.1", "generator": f"cimkit {__version__}"},
-        "schema": _SCHEMA,
-        "metadata": {
-            "class": "city",
-            "properties": {"crs": placement.crs, "undulation": placement.undulation},
-        },
-        "geometricError": max(2 * root["geometricError"], diagonal),
-        "root": root,
+    error = tileset_error(root["geometricError"], low, high)
+    documents["tileset.json"] = json_bytes(_document(root, error, version, placement))
+    return documents
+
+
+def tileset_error(root_error: float, low: FloatArray, high: FloatArray) -> float:
+    """Geometric error of a tileset with some root."""
+    diagonal = float(np.linalg.norm(high[0] - low[0])) if len(low) else 0.0
+    return max(2 * root_error, diagonal)
+
+
+def city_metadata(placement: Placement) -> dict[str, Any]:
+    """What the tileset says of the heights and places that it was made from."""
+    return {
+        "crs": placement.crs,
+        "undulation": placement.undulation,
+        "height_reference": placement.height_reference,
     }
-    return json.dumps(
-        document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
 
 
-def _bounds(tree: TileTree, boxes: Sequence[Sequence[float]]) -> tuple[FloatArray, FloatArray]:
+def city_schema() -> dict[str, Any]:
+    """Schema of that metadata."""
+    return {"id": "cimkit", "classes": {"city": {"properties": CITY_PROPERTIES}}}
+
+
+def _document(
+    root: dict[str, Any], error: float, version: str, placement: Placement | None = None
+) -> dict[str, Any]:
+    """A tileset document; with a placement that of the whole city."""
+    document: dict[str, Any] = {
+        "asset": {"version": version, "generator": f"cimkit {__version__}"}
+    }
+    if placement is not None and version == "1.0":
+        document["extras"] = city_metadata(placement)
+    elif placement is not None:
+        document["schema"] = city_schema()
+        document["metadata"] = {"class": "city", "properties": city_metadata(placement)}
+    return {**document, "geometricError": error, "root": root}
+
+
+def _sizes(tree: TileTree) -> IntArray:
+    """Tiles in the part of the tree that begins with each tile."""
+    size = np.ones(len(tree), dtype=np.int64)
+    for row in range(len(tree) - 1, 0, -1):
+        size[tree.parent[row]] += size[row]
+    return size
+
+
+def tile_bounds(
+    tree: TileTree, boxes: Sequence[Sequence[float]]
+) -> tuple[FloatArray, FloatArray]:
     """Lower and upper corners of the tiles, each around its content and its children."""
     box = np.asarray(boxes, dtype=np.float64).reshape(len(tree), 12)
     low, high = box[:, :3] - box[:, 3::4], box[:, :3] + box[:, 3::4]
@@ -114,6 +167,6 @@ def _bounds(tree: TileTree, boxes: Sequence[Sequence[float]]) -> tuple[FloatArra
     return low, high
 
 
-def _box(low: FloatArray, high: FloatArray) -> list[float]:
+def box_of(low: FloatArray, high: FloatArray) -> list[float]:
     """Centre and half axes of a box."""
     return [*((low + high) / 2).tolist(), *np.diag((high - low) / 2).ravel().tolist()]
