@@ -18,7 +18,7 @@ from cimkit.write.cityjson import cityjson_header
 from cimkit.write.placement import Placement
 from cimkit.write.spool import load_stored, save_lines
 from cimkit.write.storeys import encode_storeys, storey_features
-from cimkit.write.tileset import tileset_json
+from cimkit.write.tileset import tileset_documents
 
 if TYPE_CHECKING:
     from cimkit.inputs import Inputs
@@ -195,7 +195,8 @@ def write_interior(
             for number in range(len(tree))
         ]
         boxes, uris = [box for box, _ in made], [uri for _, uri in made]
-        staging.write(f"{TILES}/tileset.json", tileset_json(tree, boxes, uris, placement))
+        for name, data in tileset_documents(tree, boxes, uris, placement).items():
+            staging.write(f"{TILES}/{name}", data)
 
 
 def _lines(indoors: _Indoors, buildings: Buildings) -> Iterator[bytes]:

@@ -121,7 +121,28 @@ class Job:
     edge_distance : float
         An address outside all footprints is linked up to this distance, metres.
     tile_buildings : int
-        Most buildings in one tile; 256 are some 170 to 330 KB, one request of a browser.
+        Most buildings in a tile at full detail; 256 are some 100 KB compressed, 300 KB plain.
+    tile_properties : tuple of str
+        Columns of the layer ``buildings`` that tiles tell besides the default ones.
+    tile_color : str
+        Column that the buildings of the tiles are coloured by; "" leaves them white.
+    tiles_version : {"1.1", "1.0"}
+        Of 3D Tiles; 1.0 (b3dm with batch tables) for platforms that need it.
+    tiles_compression : {"auto", "meshopt", "none"}
+        EXT_meshopt_compression; "auto" where its encoder is installed (``cimkit[meshopt]``)
+        and the version is 1.1.
+    tiles_implicit : bool
+        Implicit tiling with subtrees instead of a tree that is written down.
+    tiles_outline : bool
+        Edges of the buildings for CesiumJS (CESIUM_primitive_outline).
+    tiles_gzip : bool
+        Put a ``.gz`` beside each file of the tiles, for servers that send it.
+    tiles_package : bool
+        Write ``tiles.3tz`` too: all tiles in one file.
+    terrain_tiles : bool
+        Write the ground as tiles too, ``tiles/terrain``.
+    point_tiles : bool
+        Write the clouds as tiles too, ``tiles/points``.
     workers : int
         Worker processes; 0 takes all cores.
     block_size : float
@@ -184,6 +205,16 @@ class Job:
     register: str = field(default="", repr=False)  # may hold a password
     edge_distance: float = 3.0
     tile_buildings: int = 256
+    tile_properties: tuple[str, ...] = ()
+    tile_color: str = ""
+    tiles_version: str = "1.1"
+    tiles_compression: str = "auto"
+    tiles_implicit: bool = False
+    tiles_outline: bool = False
+    tiles_gzip: bool = False
+    tiles_package: bool = False
+    terrain_tiles: bool = True
+    point_tiles: bool = False
     workers: int = 0
     block_size: float = 500.0
     as_of: str = ""
@@ -227,6 +258,10 @@ class Job:
             raise ParameterError(f"addresses: needed to tell where {counted} is counted")
         if self.occupancy_in_tiles and not counted:
             raise ParameterError("occupancy_in_tiles: needs households or organisations")
+        if self.tiles_version == "1.0" and self.tiles_compression == "meshopt":
+            raise ParameterError("tiles_compression: meshopt needs tiles_version 1.1")
+        if self.tiles_version == "1.0" and self.tiles_implicit:
+            raise ParameterError("tiles_implicit: needs tiles_version 1.1")
         if self.as_of and not _is_date(self.as_of):
             raise ParameterError(f"as_of: a date such as 2026-06-30, not {self.as_of!r}")
         if not (self.class_code.isdigit() and len(self.class_code) == 6):
@@ -262,6 +297,8 @@ _CHOICES = {
     "on_duplicate": ("suffix", "error"),
     "on_bad_file": ("error", "skip"),
     "on_short": ("error", "keep"),
+    "tiles_version": ("1.1", "1.0"),
+    "tiles_compression": ("auto", "meshopt", "none"),
 }
 
 _RANGES = (

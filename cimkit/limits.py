@@ -39,8 +39,8 @@ CSV_BYTES_MAX = 4_000_000_000
 TEXT_CHARACTERS_MAX = 10_000
 """Characters of one identifier or address."""
 
-TILE_LEVELS_MAX = 20
-"""Depth of the tile tree: 1 m below a root of 1,000 km; deeper is many towers at one spot."""
+TILE_TEXT_CHARACTERS_MAX = 1_000
+"""Characters of one text in a tile: a client holds the texts of all tiles that it shows."""
 
 COPC_NODES_MAX = 4_000_000
 """Entries of the hierarchy of one COPC file, 128 MB: at 100,000 points a node 4e11 points."""

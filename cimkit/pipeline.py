@@ -8,7 +8,6 @@ next build finds them if this one does not end. The output appears whole or not 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
@@ -56,7 +55,7 @@ from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
 from cimkit.tables import Issue, Terrain, TileTree, sort_issues
-from cimkit.tables._columns import IntArray, TextArray
+from cimkit.tables._columns import TextArray
 from cimkit.tables.changes import Origin
 from cimkit.tasks import (
     GROUND_SUMS,
@@ -69,7 +68,9 @@ from cimkit.tasks import (
     make_block,
     make_tile,
 )
+from cimkit.tiling import Described, describe_buildings, height_reference, tile_encoding
 from cimkit.write.cityjson import cityjson_header
+from cimkit.write.frames import building_frame
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
 from cimkit.write.reservation import note_codes, read_note
@@ -199,16 +200,24 @@ def _make_city(
     address = primary_addresses(inputs, links)
     clock.lap("link")
     placement = _placement(job, inputs)
-    tree = tile(inputs.footprints, made.buildings, tile_buildings=job.tile_buildings)
+    tree = tile(
+        inputs.footprints, made.buildings, made.detail, tile_buildings=job.tile_buildings
+    )
     occupied = count_occupancy(job, inputs, links)
-    counts = tile_columns(job, occupied)
-    tiles = _make_tiles(tree, made, address, counts, placement, workers, work)
+    frame = building_frame(
+        *(inputs.footprints, made.buildings, made.quality, address.tolist()),
+        *(inputs.division, inputs.division_name),
+    )
+    described = describe_buildings(
+        job, made.buildings, address, frame, tile_columns(job, occupied)
+    )
+    tiles = _make_tiles(job, tree, made, described, placement, workers, work)
     workers.close()
     clock.lap("tile")
     issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
     interior = make_interior(job, inputs, made, links)
     more = [part.issues for part in (interior, occupied) if part is not None]
-    issues = sort_issues([*issues, *link_issues, *chain(*more)])
+    issues = sort_issues([*issues, *link_issues, *described.issues, *chain(*more)])
     city = job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
     return Product(*city, interior, occupied)
 
@@ -390,22 +399,26 @@ def _set_aside(name: str, error: Exception, n_buildings: int) -> Issue:
 
 
 def _make_tiles(
+    job: Job,
     tree: TileTree,
     made: Made,
-    address: TextArray,
-    counts: Mapping[str, IntArray],
+    described: Described,
     placement: Placement,
     workers: Workers,
     work: str,
 ) -> list[Part]:
     """Encode all tiles, in the order of the tree."""
-    tasks = {}
+    tasks, encoding = {}, tile_encoding(job)
     for number in range(len(tree)):
         rows = tree.buildings(number)
-        stored, order = made.stored(rows)
-        own = {name: column[rows] for name, column in counts.items()}
-        shown = made.buildings.take(rows), address[rows], own
-        tasks[f"tile {number}"] = TileTask(*shown, stored, order, placement, f"{work}/tiles")
+        stored, order = made.stored(rows, tree.levels(number))
+        tasks[f"tile {number}"] = TileTask(
+            described.table.take(rows),
+            *(stored, order, placement, encoding),
+            float(tree.error[number]),
+            None if described.color is None else described.color[rows],
+            f"{work}/tiles",
+        )
     return list(workers.run("tile", make_tile, tasks))
 
 
@@ -416,7 +429,7 @@ def _placement(job: Job, inputs: Inputs) -> Placement:
     """
     xmin, ymin, xmax, ymax = inputs.bounds
     origin = round((xmin + xmax) / 2, -3), round((ymin + ymax) / 2, -3), 0.0
-    return Placement(job.crs, job.undulation or 0.0, origin)
+    return Placement(job.crs, job.undulation or 0.0, origin, height_reference(job))
 
 
 def _dem_issues(dem: Terrain, terrain: Terrain | None) -> list[Issue]:

@@ -34,7 +34,9 @@ from cimkit.tables import (
     TileTree,
     count_issues,
 )
-from cimkit.tables._columns import TEXT, IntArray, TextArray
+from cimkit.tables._columns import TEXT, ByteArray, IntArray, TextArray
+from cimkit.tables.detail import Detail
+from cimkit.tables.models import LODS
 from cimkit.tables.pointcloud import GROUND, NEVER_GROUND
 from cimkit.tables.quality import LATE
 from cimkit.tables.reportfacts import Balance, ReportFacts
@@ -44,10 +46,10 @@ from cimkit.tasks import (
     MODELS,
     BlockResult,
     Decoded,
-    MadeTile,
     PointFile,
     StoredModels,
 )
+from cimkit.tiling import write_tiles
 from cimkit.write.cityjson import add_attributes, cityjson_header
 from cimkit.write.frames import (
     address_frame,
@@ -61,7 +63,6 @@ from cimkit.write.placement import Placement
 from cimkit.write.report import report_html
 from cimkit.write.spool import load_stored, merge_lines
 from cimkit.write.store import MANIFEST, Staging
-from cimkit.write.tileset import tileset_json
 
 LIBRARIES = (
     "cimkit",
@@ -173,16 +174,27 @@ class Made:
         self.issues += shift_issues(add_counts((r.squares, r.edge_counts) for r in results))
         self.set_aside: list[Issue] = []
         self.n_repeated = sum(result.n_repeated for result in results)
-        self._models = [(f"{part.folder}/{MODELS}", part.sums[MODELS]) for part in parts]
+        self._parts = [(part.folder, part.sums) for part in parts]
+        details = [result.detail for result in results]
+        self.detail = Detail.concatenate(details).take(back)
         self.lines = [f"{part.folder}/{LINES}" for part in parts]
-        self.ids = [result.buildings.building_id for result in results]
+        self._ids = [result.buildings.building_id for result in results]
+        self._there = [detail.there for detail in details]
         sizes = np.array([size for r in results for size in r.line_sizes], dtype=np.int64)
         self.line_size = sizes[back]
         self.block = np.repeat(np.arange(len(blocks)), [len(b.rows) for b in blocks])[back]
         self.place = np.concatenate([np.arange(len(block.rows)) for block in blocks])[back]
 
-    def stored(self, rows: IntArray) -> tuple[list[StoredModels], IntArray]:
+    def stored(
+        self, rows: IntArray, level: ByteArray | None = None
+    ) -> tuple[list[StoredModels], IntArray]:
         """Where the models of some buildings lie.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+        level : uint8 array, shape (n,), optional
+            Level of detail of each, as a place in `LODS`; by default the best.
 
         Returns
         -------
@@ -190,15 +202,20 @@ class Made:
         order : int64 array
             Place of each of the `rows` among the models of the parts, one after the other.
         """
+        if level is None:
+            level = np.argmin(self.detail.deviation[rows], axis=1).astype(np.uint8)
         parts, order, filled = [], np.empty(len(rows), dtype=np.int64), 0
-        block = self.block[rows]
-        for number in np.unique(block).tolist():
-            chosen = np.flatnonzero(block == number)
+        home = self.block[rows] * len(LODS) + level
+        for number in np.unique(home).tolist():
+            chosen = np.flatnonzero(home == number)
             order[chosen] = filled + np.arange(len(chosen))
             filled += len(chosen)
-            place = self.place[rows[chosen]]
-            path, sha256 = self._models[number]
-            parts.append(StoredModels(path, sha256, self.ids[number], place))
+            block, lod = divmod(number, len(LODS))
+            there = self._there[block][:, lod]
+            place = (np.cumsum(there) - 1)[self.place[rows[chosen]]]
+            (folder, sums), name = self._parts[block], MODELS[LODS[lod]]
+            ids = self._ids[block][there]
+            parts.append(StoredModels(f"{folder}/{name}", sums[name], ids, place))
         return parts, order
 
     def models_near_centre(self, footprints: Footprints, n: int) -> Models | None:
@@ -281,11 +298,7 @@ def write_products(staging: Staging, city: Product) -> None:
         return add_attributes(line, {name: column[row] for name, column in late.items()})
 
     merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size, amend)
-    tiles: list[MadeTile] = [tile.result for tile in city.tiles]
-    for part, tile in zip(city.tiles, tiles, strict=True):
-        staging.adopt(f"tiles/{tile.uri}", f"{part.folder}/{tile.uri}")
-    boxes, uris = [tile.box for tile in tiles], [tile.uri for tile in tiles]
-    staging.write("tiles/tileset.json", tileset_json(city.tree, boxes, uris, city.placement))
+    write_tiles(staging, city.job, city.tree, city.tiles, city.placement)
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
     address = city.address.tolist()

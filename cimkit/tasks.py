@@ -21,6 +21,7 @@ from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
 from cimkit.steps.align import edge_counts
 from cimkit.steps.classify import Classes, classify_points
+from cimkit.steps.detail import measure_detail
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
 from cimkit.steps.ground_filter import Bounds, add_lowest, empty_lowest
 from cimkit.steps.party_walls import Neighbours, find_neighbours
@@ -29,11 +30,14 @@ from cimkit.steps.reconstruct.lod import leave_out_invalid, reconstruct
 from cimkit.steps.reconstruct.quality import measure_quality, with_validity
 from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Quality, Terrain
-from cimkit.tables._columns import BoolArray, IntArray, TextArray
+from cimkit.tables._columns import BoolArray, ByteArray, IntArray, TextArray
+from cimkit.tables.detail import Detail
+from cimkit.tables.models import LODS
 from cimkit.write.cityjson import IntXYZ, cityjson_features
-from cimkit.write.glb import encode_glb
+from cimkit.write.glb import Encoding, encode_glb
 from cimkit.write.partitions import Part, file_sha256, keep
 from cimkit.write.placement import Placement
+from cimkit.write.property_table import PropertyTable
 from cimkit.write.spool import (
     append_points,
     load_points,
@@ -79,8 +83,11 @@ class Decoded(NamedTuple):
         return cls(sha256, np.zeros(256, dtype=np.int64), n_outside, 0)
 
 
-GROUND_SUMS, LOWEST, MODELS, LINES = "ground.npz", "lowest.npz", "models.npz", "lines.jsonl"
+GROUND_SUMS, LOWEST, LINES = "ground.npz", "lowest.npz", "lines.jsonl"
 """Files of a decoded cloud and of a block."""
+
+MODELS = {lod: f"models_{lod}.npz" for lod in LODS}
+"""Solids of a block, a file for each level: tiles seen from afar need the simplest alone."""
 
 
 def decode(task: DecodeTask) -> Part:
@@ -200,6 +207,7 @@ class BlockResult(NamedTuple):
     n_repeated: int
     squares: IntArray
     edge_counts: IntArray
+    detail: Detail
 
 
 def make_block(task: BlockTask) -> Part:
@@ -257,7 +265,8 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
     quality = _measure(task, models, cloud, building_of_point, rules)
     quality = with_validity(quality, models, errors)
     neighbours = find_neighbours(task.footprints, task.own)
-    save_models(f"{part}/{MODELS}", models.best())
+    for lod, name in MODELS.items():
+        save_models(f"{part}/{name}", models.at(lod))
     lines = cityjson_features(buildings, models, task.base, quality)
     sizes = save_lines(f"{part}/{LINES}", lines)
     return BlockResult(
@@ -269,6 +278,7 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         n_repeated,
         np.array(list(counts), dtype=np.int64).reshape(-1, 2),
         np.array(list(counts.values()), dtype=np.int64).reshape(-1, DIRECTIONS, DISTANCES),
+        measure_detail(models, buildings.building_id),
     )
 
 
@@ -298,7 +308,7 @@ def _measure(
 
 
 class StoredModels(NamedTuple):
-    """Models of some buildings in the part of a block.
+    """Models of some buildings at one level of detail, in the part of a block.
 
     Attributes
     ----------
@@ -316,14 +326,31 @@ class StoredModels(NamedTuple):
 
 
 class TileTask(NamedTuple):
-    """Encode one tile from the models that its blocks left."""
+    """Encode one tile from the models that its blocks left.
 
-    buildings: Buildings
-    address: TextArray
-    counts: Mapping[str, IntArray]
+    Attributes
+    ----------
+    table : PropertyTable
+        Of the buildings that it shows.
+    stored : sequence of StoredModels
+    order : int64 array
+        Place of each building among the models that are taken, one part after the other.
+    placement : Placement
+    encoding : Encoding
+    error : float
+        Geometric error of the tile, metres.
+    color : uint8 array, shape (n, 4), or None
+    folder : str
+        For the part.
+    """
+
+    table: PropertyTable
     stored: Sequence[StoredModels]
     order: IntArray
     placement: Placement
+    encoding: Encoding
+    error: float
+    color: ByteArray | None
     folder: str
 
 
@@ -342,7 +369,9 @@ def make_tile(task: TileTask) -> Part:
         parts = [(models.path, models.building_id, models.rows) for models in task.stored]
         models = load_stored(parts, task.order, task.placement.crs)
         tile = encode_glb(
-            models, task.buildings, task.address, task.placement, counts=task.counts
+            *(models, task.table, task.placement, task.encoding),
+            error=task.error,
+            color=task.color,
         )
         save_bytes(f"{part}/{tile.uri}", tile.data)
         return MadeTile(tile.uri, len(tile.data), tile.box)
@@ -353,6 +382,6 @@ def make_tile(task: TileTask) -> Part:
 
 KINDS = {
     kind.__name__: kind
-    for kind in (Buildings, Quality, Neighbours, Issue, Decoded, BlockResult, MadeTile)
+    for kind in (Buildings, Quality, Neighbours, Issue, Decoded, BlockResult, Detail, MadeTile)
 }
 """Classes in the results of parts."""

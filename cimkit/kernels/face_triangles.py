@@ -1,10 +1,10 @@
 """Triangles and normals of the faces of solids, all at once.
 
-A face is laid into the plane of the two axes that its normal (Newell's method, from one of its own
-corners) leans away from most. Convex faces are cut as fans, others of one ring by
+A face is laid into the plane of the two axes that its normal (Newell's method, from one of its
+own corners) leans away from most. Convex faces are cut as fans, others of one ring by
 `ring_triangles`, both here; faces with holes, and rings that are not simple, are left to GEOS.
-`Models.triangles` gives triangles that cover the same faces in NumPy and GEOS alone, and is what
-this is tested against; 3 microseconds for a building of 27 triangles instead of 40 (2026-11).
+`Models.triangles` covers the same faces in NumPy and GEOS alone, and is what this is tested
+against; it takes five times as long for 5,588 buildings of Delft (2026-11).
 """
 
 from __future__ import annotations

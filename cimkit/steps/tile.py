@@ -36,16 +36,16 @@ INNER_BYTES = 900_000
 """Of any other tile. An overview is loaded whole before anything is seen."""
 
 OF_LEAVES, OF_INNER = 0.5, 0.45
-"""A tile may take this part of the bytes of the leaves, and this part of those of the other tiles,
-that it is refined to. So all inner tiles together take at most 0.5 / (1 - 0.45) = 0.91 of the
-leaves."""
+"""A tile may take this part of the bytes of the leaves, and this part of those of the other
+tiles, that it is refined to. So all inner tiles together take at most 0.5 / (1 - 0.45) = 0.91 of
+the leaves."""
 
 WORTH_BYTES = 400_000
 """A cell that might take less has no tile of its own: its parent is refined to its children."""
 
 ERROR_MIN = 2.0
-"""Metres. The least error of a tile that simplifies: at 16 pixels and a screen of 1,080 it gives way
-to the next level 120 to 210 m away."""
+"""Metres. The least error of a tile that simplifies: at 16 pixels and a screen of 1,080 it
+gives way to the next level 120 to 210 m away."""
 
 RISE = 1.1
 """By so much at least the error grows from a tile to its parent."""
@@ -273,14 +273,14 @@ class _Choice:
         self.size = size
         self.best = np.argmin(self.error[:, :-1], axis=1)
         self.best_cost = np.take_along_axis(self.cost, self.best[:, None], axis=1)[:, 0]
-        # With a rising error the cost of a building falls, in steps, to that of its cheapest level.
+        # With a rising error a building costs less and less, down to its cheapest level.
         rising = np.argsort(self.error, axis=1, kind="stable")
         self.threshold = np.take_along_axis(self.error, rising, axis=1)
         falling = np.minimum.accumulate(np.take_along_axis(self.cost, rising, axis=1), axis=1)
         self.drop = -np.diff(falling, axis=1, prepend=falling[:, :1])
 
     def least_error(self, start: int, end: int, budget: float) -> float:
-        """The least error from `ERROR_MIN` on that keeps a range to a budget, but shows some."""
+        """The least error, from `ERROR_MIN` on, that keeps a range to a budget; some is shown."""
         threshold = self.threshold[start:end].ravel()
         drop = self.drop[start:end].ravel()
         order = np.argsort(threshold, kind="stable")

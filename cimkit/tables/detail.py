@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cimkit.tables._columns import BoolArray, FloatArray, IntArray
 
 VERTEX_BYTES, TRIANGLE_BYTES, FEATURE_BYTES = 16, 6, 100
-"""What a corner of a face, a triangle and the properties of a building take in a tile that is not
-compressed; meshopt leaves about a third of it."""
+"""What a corner of a face, a triangle and the properties of a building take in a tile that is
+not compressed; meshopt leaves about a third of it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -1,4 +1,4 @@
-"""The tree of tiles: which buildings each tile shows, how simply, and how much it leaves out."""
+"""The tree of tiles: which buildings each shows, how simply, and how much it leaves out."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def _corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray, F
 
     And the normals of all faces, along the axes of glTF.
     """
-    rows, face, normals = solid_triangles(models)
+    rows, _, normals = solid_triangles(models)
     a, b, c = (grid[models.ring_vertex[rows[:, k]]] for k in range(3))
     flat = (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
     if flat.any():
@@ -281,7 +281,7 @@ def _outline_edges(triangles: IntArray, vertices: Any) -> IntArray:
     """Edges of faces, as pairs of vertices: those that one triangle alone has."""
     edges = np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)])
     low, high = edges.min(axis=1), edges.max(axis=1)
-    key, first, count = np.unique(
+    _, first, count = np.unique(
         low * len(vertices) + high, return_index=True, return_counts=True
     )
     return np.asarray(edges[np.sort(first[count == 1])]).ravel()
@@ -294,7 +294,7 @@ def _box(low: FloatArray, high: FloatArray) -> tuple[float, ...]:
 
 
 def _b3dm(glb: bytes, table: PropertyTable) -> bytes:
-    """Batched 3D Model: a header of 28 bytes, two tables, a glb; each on a multiple of 8 bytes."""
+    """Batched 3D Model: a header of 28 bytes, two tables, a glb; each a multiple of 8 bytes."""
     features = b'{"BATCH_LENGTH":%d}' % len(table)
     features += b" " * (-(28 + len(features)) % 8)
     names, numbers = batch_table(table)

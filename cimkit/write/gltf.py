@@ -1,4 +1,4 @@
-"""Binary glTF 2.0: views, accessors and the container, plain or with EXT_meshopt_compression."""
+"""Binary glTF 2.0: views, accessors, the container; plain or with EXT_meshopt_compression."""
 
 from __future__ import annotations
 
@@ -162,13 +162,14 @@ class Gltf:
             required = [*required, MESHOPT]
             fallback = {"byteLength": self._fallback_bytes}
             buffers.append({**fallback, "extensions": {MESHOPT: {"fallback": True}}})
-        whole = {"asset": {"version": "2.0", "generator": f"cimkit {__version__}"}}
+        asset = {"version": "2.0", "generator": f"cimkit {__version__}"}
+        whole: dict[str, Any] = {"asset": asset}
         if required or used:
-            whole["extensionsUsed"] = sorted({*required, *used})  # type: ignore[assignment]
+            whole["extensionsUsed"] = sorted({*required, *used})
         if required:
-            whole["extensionsRequired"] = sorted(required)  # type: ignore[assignment]
+            whole["extensionsRequired"] = sorted(required)
         whole |= document
-        whole |= {  # type: ignore[typeddict-item]
+        whole |= {
             "accessors": self.accessors,
             "bufferViews": self.views,
             "buffers": buffers,

@@ -92,7 +92,7 @@ def implicit_documents(
 
     Notes
     -----
-    Cells between a tile and its parent have tiles without content, so that each tile is reached.
+    Cells between a tile and its parent have tiles without content: each must be reached.
     Bits run level by level along the Morton curve (OGC 22-025r4, 7.7).
     """
     deepest = int(tree.cell[:, 0].max())
@@ -143,7 +143,7 @@ def implicit_documents(
 def _nodes(tree: TileTree, boxes: Sequence[Sequence[float]]) -> dict[Cell, _Node]:
     """All cells with a tile, those between a tile and its parent too."""
     low, high = tile_bounds(tree, boxes)
-    cells: list[Cell] = [tuple(cell) for cell in tree.cell.tolist()]  # type: ignore[misc]
+    cells: list[Cell] = [tuple(cell) for cell in tree.cell.tolist()]
     nodes = {
         cell: _Node(row, low[row], high[row], float(tree.error[row]))
         for row, cell in enumerate(cells)

@@ -54,8 +54,8 @@ class PropertyTable:
     kind : str
         Class in it.
     columns : mapping of str to array, shape (n,)
-        By the names of the class: text arrays for STRING, the numbers of an ENUM as uint8, other
-        numbers in the type that the schema gives them.
+        By the names of the class: text arrays for STRING, the numbers of an ENUM as uint8,
+        other numbers in the type that the schema gives them.
     """
 
     schema: Mapping[str, Any]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gzip
 import os
 import shutil
 import sys
@@ -180,6 +181,38 @@ class Staging:
         except OSError:  # a file system without links
             shutil.copyfile(source, target)
 
+    def compress(self, folder: str) -> None:
+        """Put a gzip twin beside each product of a folder, for servers that send it so."""
+        for file in sorted(self.path(folder).rglob("*")):
+            if file.is_file() and file.suffix != ".gz":
+                packed = gzip.compress(file.read_bytes(), compresslevel=9, mtime=0)
+                file.with_name(f"{file.name}.gz").write_bytes(packed)
+
+    def keep_unchanged(self, folder: str) -> dict[str, int]:
+        """Take over from the output that stands what has the same bytes there.
+
+        A file that is the same then stays the same on the disk too (one inode), so that whoever
+        copies the output on need not copy it again.
+
+        Returns
+        -------
+        dict of str to int
+            Files that are ``new``, and those that were ``kept``.
+        """
+        counts = {"new": 0, "kept": 0}
+        for file in sorted(self.path(folder).rglob("*")):
+            if not file.is_file():
+                continue
+            old = self.out / file.relative_to(self.city)
+            same = old.is_file() and not old.is_symlink() and _same_bytes(old, file)
+            counts["kept" if same else "new"] += 1
+            if same:
+                with suppress(OSError):  # a file system without links keeps the new file
+                    twin = file.with_name(f"{file.name}.kept")
+                    os.link(old, twin)
+                    twin.replace(file)
+        return counts
+
     def clear(self) -> None:
         """Remove the products of an earlier build that did not come to its commit."""
         _remove(self.city)
@@ -272,6 +305,11 @@ def check_output(out: str | Path, *, overwrite: bool) -> None:
             f"{out}: is not a city of cimkit (it holds no {MANIFEST}) and is not replaced. "
             "Name another folder."
         )
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files hold the same."""
+    return one.stat().st_size == other.stat().st_size and file_sha256(one) == file_sha256(other)
 
 
 def _remove(path: Path) -> None:

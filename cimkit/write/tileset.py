@@ -1,4 +1,4 @@
-"""The tileset documents of 3D Tiles: one, or for a large city several that refer to each other."""
+"""The documents of a tileset: one, or for a large city several that refer to each other."""
 
 from __future__ import annotations
 
