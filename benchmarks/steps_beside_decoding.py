@@ -17,6 +17,7 @@ from cimkit.tables.coderecords import CodeRecords
 from cimkit.write.cityjson import cityjson_features, cityjson_header
 from cimkit.write.glb import encode_glb
 from cimkit.write.placement import Placement
+from cimkit.write.property_table import building_table
 
 
 def steps_beside_decoding(folder: Path, *, repeats: int = 3) -> list[Row]:
@@ -49,8 +50,10 @@ def steps_beside_decoding(folder: Path, *, repeats: int = 3) -> list[Row]:
         ),
         "encode (codes)": lambda: cimkit.encode(footprints, nothing),
         "link": lambda: cimkit.link(block.addresses, footprints),
-        "tile (tree)": lambda: cimkit.tile(footprints, buildings),
-        "write glb": lambda: encode_glb(models.best(), buildings, text, placement),
+        "tile (tree)": lambda: cimkit.tile(footprints, buildings, models),
+        "write glb": lambda: encode_glb(
+            models.best(), building_table(buildings, text), placement
+        ),
         "write CityJSON": lambda: list(cityjson_features(buildings, models, base)),
     }
     floor = best_cpu_s(decode, repeats)

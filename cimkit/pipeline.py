@@ -68,7 +68,14 @@ from cimkit.tasks import (
     make_block,
     make_tile,
 )
-from cimkit.tiling import Described, describe_buildings, height_reference, tile_encoding
+from cimkit.tiling import (
+    TILES,
+    Described,
+    TileOptions,
+    describe_buildings,
+    height_reference,
+    tile_encoding,
+)
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.frames import building_frame
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
@@ -162,7 +169,10 @@ def build(
             reserve(register, encoding.fresh, owner=noted.owner, origin=origin)
         claim(register, encoding.codes, inputs.footprints, seen)
         save_decided(register, decided, inputs.footprints, encoding, origin)
-        facts = _run_facts(job, city, staging) | {"register": history_mark(register)._asdict()}
+        facts = _run_facts(job, city, staging) | {
+            "register": history_mark(register)._asdict(),
+            "tile_files": staging.keep_unchanged(TILES),
+        }
         staging.write("run.json", clock.as_json(workers, facts))
         staging.settle()
         with activating(
@@ -209,7 +219,7 @@ def _make_city(
         *(inputs.division, inputs.division_name),
     )
     described = describe_buildings(
-        job, made.buildings, address, frame, tile_columns(job, occupied)
+        TileOptions.of(job), made.buildings, address, frame, tile_columns(job, occupied)
     )
     tiles = _make_tiles(job, tree, made, described, placement, workers, work)
     workers.close()
@@ -408,7 +418,7 @@ def _make_tiles(
     work: str,
 ) -> list[Part]:
     """Encode all tiles, in the order of the tree."""
-    tasks, encoding = {}, tile_encoding(job)
+    tasks, encoding = {}, tile_encoding(TileOptions.of(job))
     for number in range(len(tree)):
         rows = tree.buildings(number)
         stored, order = made.stored(rows, tree.levels(number))

@@ -49,7 +49,7 @@ from cimkit.tasks import (
     PointFile,
     StoredModels,
 )
-from cimkit.tiling import write_tiles
+from cimkit.tiling import TileOptions, finish_tiles, write_tiles
 from cimkit.write.cityjson import add_attributes, cityjson_header
 from cimkit.write.frames import (
     address_frame,
@@ -58,6 +58,7 @@ from cimkit.write.frames import (
     write_geopackage,
     write_terrain,
 )
+from cimkit.write.gltf import has_meshopt
 from cimkit.write.partitions import Part
 from cimkit.write.placement import Placement
 from cimkit.write.report import report_html
@@ -74,6 +75,7 @@ LIBRARIES = (
     "laspy",
     "lazrs",
     "rasterio",
+    *(("meshopt",) if has_meshopt() else ()),
 )
 """What the bytes of a city depend on."""
 
@@ -298,9 +300,11 @@ def write_products(staging: Staging, city: Product) -> None:
         return add_attributes(line, {name: column[row] for name, column in late.items()})
 
     merge_lines(path, head, city.made.lines, city.made.block, city.made.line_size, amend)
-    write_tiles(staging, city.job, city.tree, city.tiles, city.placement)
+    options = TileOptions.of(city.job)
+    write_tiles(staging, options, city.tree, city.tiles, city.placement)
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
+    finish_tiles(staging, options)
     address = city.address.tolist()
     layers = {
         "buildings": building_frame(

@@ -33,6 +33,25 @@ TILES = "tiles"
 """Folder of the tileset in a city."""
 
 
+class TileOptions(NamedTuple):
+    """What can be chosen of a tileset; the keys of `cimkit.Job` of the same names tell more."""
+
+    tile_buildings: int = 256
+    tile_properties: tuple[str, ...] = ()
+    tile_color: str = ""
+    tiles_version: str = "1.1"
+    tiles_compression: str = "auto"
+    tiles_implicit: bool = False
+    tiles_outline: bool = False
+    tiles_gzip: bool = False
+    tiles_package: bool = False
+
+    @classmethod
+    def of(cls, job: Job) -> TileOptions:
+        """Those of a job."""
+        return cls(*(getattr(job, name) for name in cls._fields))
+
+
 class Described(NamedTuple):
     """What tiles say of all buildings, and the colour of each.
 
@@ -49,21 +68,27 @@ class Described(NamedTuple):
     issues: list[Issue]
 
 
-def tile_encoding(job: Job) -> Encoding:
-    """How the job wants its tiles encoded.
+def tile_encoding(options: TileOptions) -> Encoding:
+    """How tiles are to be encoded.
 
     Raises
     ------
     ParameterError
-        If it asks for a compression that is not installed.
+        If a compression is asked for that is not installed, or what one version has not.
     """
-    wanted = job.tiles_compression
+    wanted, version = options.tiles_compression, options.tiles_version
     if wanted == "meshopt":
         require_meshopt()
+    if version == "1.0" and options.tiles_implicit:
+        raise ParameterError(
+            "tiles_implicit: 3D Tiles 1.0 has no implicit tiling; leave it out"
+        )
     compressed = wanted == "meshopt" or (
-        wanted == "auto" and job.tiles_version == "1.1" and has_meshopt()
+        wanted == "auto" and version == "1.1" and has_meshopt()
     )
-    return Encoding(job.tiles_version, compressed, job.tiles_outline)
+    encoding = Encoding(version, compressed, options.tiles_outline)
+    encoding.check()
+    return encoding
 
 
 def height_reference(job: Job) -> str:
@@ -74,7 +99,7 @@ def height_reference(job: Job) -> str:
 
 
 def describe_buildings(
-    job: Job,
+    options: TileOptions,
     buildings: Buildings,
     address: TextArray,
     frame: pd.DataFrame,
@@ -84,8 +109,7 @@ def describe_buildings(
 
     Parameters
     ----------
-    job : Job
-        `tile_properties` and `tile_color` are used.
+    options : TileOptions
     buildings : Buildings, n rows
     address : text array, shape (n,)
     frame : DataFrame, n rows
@@ -99,17 +123,16 @@ def describe_buildings(
         If a column is asked for that is not there.
     """
     columns = [name for name in frame.columns if name != "geometry"]
-    for key, names in (
-        ("tile_properties", job.tile_properties),
-        ("tile_color", [job.tile_color]),
-    ):
+    properties, color_by = options.tile_properties, options.tile_color
+    asked = {"tile_properties": properties, "tile_color": (color_by,)}
+    for key, names in asked.items():
         unknown = [name for name in names if name and name not in columns]
         if unknown:
             known = ", ".join(columns)
             raise ParameterError(f"{key}: no column {unknown[0]!r}; there are {known}")
     more: dict[str, Any] = {}
     issues: list[Issue] = []
-    for name in dict.fromkeys(job.tile_properties):
+    for name in dict.fromkeys(properties):
         if name in building_table(buildings.take(np.arange(0)), address[:0]).columns:
             continue
         more[name], shortened = shorten(_array(frame[name]))
@@ -117,7 +140,7 @@ def describe_buildings(
     address, shortened = shorten(address)
     issues += shortened_issues("address", buildings.building_id, shortened)
     table = building_table(buildings, address, {**counts, **more})
-    color = colors_by(_array(frame[job.tile_color])) if job.tile_color else None
+    color = colors_by(_array(frame[color_by])) if color_by else None
     return Described(table, color, issues)
 
 
@@ -136,8 +159,8 @@ def shorten(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 def shortened_issues(name: str, ids: TextArray, rows: NDArray[np.int64]) -> list[Issue]:
     """Say of which buildings a text was cut."""
     message = (
-        f"{name}: more than {TILE_TEXT_CHARACTERS_MAX:,} characters, cut in the tiles; whole in "
-        "the tables"
+        f"{name}: more than {TILE_TEXT_CHARACTERS_MAX:,} characters, cut in the tiles; whole "
+        "in the tables"
     )
     return [
         Issue("WARNING", "TILE_TEXT_SHORTENED", "buildings", str(ids[row]), message)
@@ -155,44 +178,49 @@ def _array(column: pd.Series[Any]) -> NDArray[Any]:
 
 
 def write_tiles(
-    staging: Staging, job: Job, tree: TileTree, tiles: Sequence[Part], placement: Placement
+    staging: Staging,
+    options: TileOptions,
+    tree: TileTree,
+    tiles: Sequence[Part],
+    placement: Placement,
 ) -> None:
     """Put the tiles of a build into its city, with their documents.
 
     Parameters
     ----------
     staging : Staging
-    job : Job
+    options : TileOptions
     tree : TileTree, n tiles
     tiles : sequence of Part, length n
         What `cimkit.tasks.make_tile` left.
     placement : Placement
     """
     made: list[MadeTile] = [part.result for part in tiles]
-    names = content_names(tree) if job.tiles_implicit else [tile.uri for tile in made]
+    implicit = options.tiles_implicit
+    names = content_names(tree) if implicit else [tile.uri for tile in made]
     for name, part, tile in zip(names, tiles, made, strict=True):
         staging.adopt(f"{TILES}/{name}", f"{part.folder}/{tile.uri}")
     boxes = [tile.box for tile in made]
-    for name, data in documents(job, tree, boxes, names, placement).items():
+    for name, data in documents(options, tree, boxes, names, placement).items():
         staging.write(f"{TILES}/{name}", data)
 
 
 def documents(
-    job: Job,
+    options: TileOptions,
     tree: TileTree,
     boxes: Sequence[Sequence[float]],
     names: Sequence[str],
     placement: Placement,
 ) -> dict[str, bytes]:
     """The documents of a tileset, explicit or implicit; an empty city has no implicit tiles."""
-    if job.tiles_implicit and len(tree):
+    if options.tiles_implicit and len(tree):
         return implicit_documents(tree, boxes, placement)
-    return tileset_documents(tree, boxes, names, placement, version=job.tiles_version)
+    return tileset_documents(tree, boxes, names, placement, version=options.tiles_version)
 
 
-def finish_tiles(staging: Staging, job: Job, folder: str = TILES) -> None:
+def finish_tiles(staging: Staging, options: TileOptions, folder: str = TILES) -> None:
     """Pack the tiles into one file, and put a compressed twin beside each, where asked for."""
-    if job.tiles_package:
+    if options.tiles_package:
         pack_archive(staging.path(folder), staging.path(f"{folder}.3tz"))
-    if job.tiles_gzip:
+    if options.tiles_gzip:
         staging.compress(folder)

@@ -18,6 +18,7 @@ FLOORS = (
     ("read", "steps", "check", "write", "register", "analyse"),
     (
         *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "interiors"),
+        *("tiling", "tile_files"),
         *("registration", "linking", "counts"),
         *("sample", "plot", "export"),
     ),

@@ -17,6 +17,7 @@ from cimkit.cli.register import app as register
 from cimkit.cli.review import review
 from cimkit.cli.sample import sample
 from cimkit.cli.terminal import explained
+from cimkit.cli.tile import tile
 from cimkit.cli.versions import print_versions
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     "5 worker, 70 a fault of cimkit, 130 interrupted.",
 )
 
-for command in (demo, info, build, check, review, sample):
+for command in (demo, info, build, tile, check, review, sample):
     app.command()(explained()(command))
 app.add_typer(code)
 app.add_typer(register)

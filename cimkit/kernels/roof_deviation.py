@@ -1,13 +1,13 @@
 """How far a simpler solid of a building stands from a better one: a bound on their distance.
 
 Both solids stand on one outline, and differ in their roofs (and perhaps in their bottoms).
-Every pair of triangles that look the same way, up or down, is clipped against each other in plan
-(Sutherland and Hodgman 1974); over the common polygon the vertical distance of two planes is
-linear, so its maximum lies at a corner: the maximum over all pairs is exact. It bounds the
+Every pair of triangles that look the same way, up or down, is clipped against each other in
+plan (Sutherland and Hodgman 1974); over the common polygon the vertical distance of two planes
+is linear, so its maximum lies at a corner: the maximum over all pairs is exact. It bounds the
 Hausdorff distance of the two surfaces, for a wall reaches as high as the roofs beside it, in
-both solids. Where the outlines differ, the largest distance between them is added: an edge lies no
-farther from the other outline than the farther of its ends from any one edge of that (distance
-to a convex set is convex), so the least such number over all edges is a bound.
+both solids. Where the outlines differ, the largest distance between them is added: an edge lies
+no farther from the other outline than the farther of its ends from any one edge of that
+(distance to a convex set is convex), so the least such number over all edges is a bound.
 
 O(n m) for n and m triangles of a pair, most of which only meet a test of boxes.
 """

@@ -15,7 +15,7 @@ import numpy as np
 
 from cimkit.errors import FormatError, LimitError
 from cimkit.limits import CITYJSON_BYTES_MAX, CITYJSON_LINE_BYTES_MAX
-from cimkit.read.boundary_rows import BoundaryRows, Frame
+from cimkit.read.boundary_rows import BoundaryRows, Frame, sound
 from cimkit.tables import Issue
 from cimkit.tables._columns import FloatArray
 from cimkit.tables.boundaries import Boundaries
@@ -28,13 +28,49 @@ BATCH_CORNERS = 500_000
 _AGAIN = "Write it again."
 
 
-def read_boundaries(path: str | Path) -> Iterator[tuple[Boundaries, list[Issue]]]:
+class Notes:
+    """What a file says besides its geometry, filled while it is read.
+
+    Attributes
+    ----------
+    crs : str
+        As the file names it; "" if it names none.
+    attributes : dict of str to dict
+        Of each topmost object.
+    """
+
+    def __init__(self) -> None:
+        self.crs = ""
+        self.attributes: dict[str, dict[str, Any]] = {}
+
+    def add_header(self, value: dict[str, Any]) -> None:
+        """Take the CRS."""
+        metadata = value.get("metadata")
+        named = metadata.get("referenceSystem") if isinstance(metadata, dict) else None
+        self.crs = str(named) if isinstance(named, str) else ""
+
+    def add_objects(self, things: Any) -> None:
+        """Take the attributes of all objects without a parent."""
+        if not isinstance(things, dict):
+            return
+        for name, thing in things.items():
+            said = thing if isinstance(thing, dict) else {}
+            values = said.get("attributes")
+            if not said.get("parents") and isinstance(values, dict):
+                self.attributes[sound(name)] = values
+
+
+def read_boundaries(
+    path: str | Path, notes: Notes | None = None
+) -> Iterator[tuple[Boundaries, list[Issue]]]:
     """Read all surfaces and solids of a CityJSON or CityJSONSeq file, part by part.
 
     Parameters
     ----------
     path : str or Path
         ``.jsonl`` is read line by line, anything else at once. Versions 1.0, 1.1 and 2.0.
+    notes : Notes, optional
+        Takes the CRS and the attributes.
 
     Yields
     ------
@@ -57,9 +93,9 @@ def read_boundaries(path: str | Path) -> Iterator[tuple[Boundaries, list[Issue]]
     try:
         with path.open("rb") as file:
             if path.suffix == ".jsonl":
-                yield from _read_lines(path, file)
+                yield from _read_lines(path, file, notes)
             else:
-                yield from _read_document(path, file)
+                yield from _read_document(path, file, notes)
     except OSError as error:
         raise FormatError(
             f"cannot be read ({error.strerror})", path=str(path), hint="Check the path."
@@ -79,7 +115,9 @@ def _parsed(text: bytes) -> Any:
         raise ValueError("it is nested too deep") from error
 
 
-def _read_document(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, list[Issue]]]:
+def _read_document(
+    path: Path, file: BinaryIO, notes: Notes | None
+) -> Iterator[tuple[Boundaries, list[Issue]]]:
     text = file.read(CITYJSON_BYTES_MAX + 1)
     if len(text) > CITYJSON_BYTES_MAX:
         raise LimitError(
@@ -91,13 +129,18 @@ def _read_document(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, lis
         raise FormatError(f"is no JSON ({error})", path=str(path), hint=_AGAIN) from error
     del text
     frame = _frame(path, value)
+    if notes is not None:
+        notes.add_header(value)
+        notes.add_objects(value.get("CityObjects"))
     rows = BoundaryRows(frame)
     rows.add_feature(value.get("vertices", []), value.get("CityObjects", {}))
     rows.add_templates(value.get("geometry-templates"))
     yield rows.table()
 
 
-def _read_lines(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, list[Issue]]]:
+def _read_lines(
+    path: Path, file: BinaryIO, notes: Notes | None
+) -> Iterator[tuple[Boundaries, list[Issue]]]:
     rows: BoundaryRows | None = None
     number = 0
     while line := file.readline(CITYJSON_LINE_BYTES_MAX + 1):
@@ -115,9 +158,11 @@ def _read_lines(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, list[I
                     f"is no JSON ({error})", path=str(path), where="line 1", hint=_AGAIN
                 ) from error
             rows = BoundaryRows(_frame(path, value))
+            if notes is not None:
+                notes.add_header(value)
             rows.add_templates(value.get("geometry-templates"))
         elif line.strip():
-            _add_line(rows, line, number)
+            _add_line(rows, line, number, notes)
         if rows.n_corners > BATCH_CORNERS:
             yield rows.table()
             rows = BoundaryRows(rows.frame)
@@ -126,7 +171,7 @@ def _read_lines(path: Path, file: BinaryIO) -> Iterator[tuple[Boundaries, list[I
     yield rows.table()
 
 
-def _add_line(rows: BoundaryRows, line: bytes, number: int) -> None:
+def _add_line(rows: BoundaryRows, line: bytes, number: int, notes: Notes | None) -> None:
     """Add one feature of a sequence, or a finding."""
     try:
         value, what = _parsed(line), "it is no CityJSONFeature"
@@ -134,6 +179,8 @@ def _add_line(rows: BoundaryRows, line: bytes, number: int) -> None:
         value, what = None, str(error)
     if isinstance(value, dict) and value.get("type") == "CityJSONFeature":
         rows.add_feature(value.get("vertices", []), value.get("CityObjects", {}))
+        if notes is not None:
+            notes.add_objects(value.get("CityObjects"))
         return
     message = f"line {number} cannot be read ({what}). {_AGAIN}"
     rows.issues.append(Issue("ERROR", "SOLID_905_INVALID_JSON", "buildings", "", message))

@@ -64,10 +64,10 @@ class BoundaryRows:
         seen: dict[str, bool] = {}
         for name, thing in things.items():
             if not isinstance(thing, dict):
-                self._fault(_sound(name), "the city object is no object")
+                self._fault(sound(name), "the city object is no object")
                 continue
             top = _topmost(name, things)
-            kind, names = things[top].get("type"), (_sound(name), _sound(top))
+            kind, names = things[top].get("type"), (sound(name), sound(top))
             found = self._add_object(names, kind == "Building", thing, usable)
             seen[names[1]] = seen.get(names[1], kind == "CityObjectGroup") or found
         for name in sorted(name for name, found in seen.items() if not found):
@@ -148,7 +148,7 @@ class BoundaryRows:
         kind = str(said.get("type"))
         if kind in OTHER_GEOMETRIES:
             return kind == "GeometryInstance"
-        lod = _sound(str(said.get("lod", ""))[:20])
+        lod = sound(str(said.get("lod", ""))[:20])
         place = f"LoD{lod} {kind} {number}" if kind in KINDS else f"geometry {number}"
         try:
             solids = _solids(kind, said.get("boundaries"))
@@ -247,7 +247,7 @@ def _usable(vertices: FloatArray) -> tuple[FloatArray, BoolArray]:
     return np.where(usable[:, None], vertices, 0.0), usable
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
     """Text that can be written: JSON allows half of a pair of surrogates."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -255,7 +255,7 @@ def _sound(text: str) -> str:
 def _solids(kind: str, boundaries: Any) -> list[Any]:
     """Boundaries as solids of shells of faces of rings."""
     if kind not in KINDS:
-        raise ValueError(f"{_sound(kind[:40])!r} is no type of geometry")
+        raise ValueError(f"{sound(kind[:40])!r} is no type of geometry")
     if type(boundaries) is not list:
         raise ValueError("boundaries are missing")
     if KINDS[kind] <= Primitive.CompositeSurface:

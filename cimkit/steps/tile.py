@@ -37,8 +37,8 @@ INNER_BYTES = 900_000
 
 OF_LEAVES, OF_INNER = 0.5, 0.45
 """A tile may take this part of the bytes of the leaves, and this part of those of the other
-tiles, that it is refined to. So all inner tiles together take at most 0.5 / (1 - 0.45) = 0.91 of
-the leaves."""
+tiles, that it is refined to. So all inner tiles together take at most 0.5 / (1 - 0.45) = 0.91
+of the leaves."""
 
 WORTH_BYTES = 400_000
 """A cell that might take less has no tile of its own: its parent is refined to its children."""
@@ -280,7 +280,7 @@ class _Choice:
         self.drop = -np.diff(falling, axis=1, prepend=falling[:, :1])
 
     def least_error(self, start: int, end: int, budget: float) -> float:
-        """The least error, from `ERROR_MIN` on, that keeps a range to a budget; some is shown."""
+        """Least error, from `ERROR_MIN` on, that keeps a range to a budget but shows some."""
         threshold = self.threshold[start:end].ravel()
         drop = self.drop[start:end].ravel()
         order = np.argsort(threshold, kind="stable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -75,6 +75,16 @@ def triangulate_some(models: Models, faces: IntArray) -> tuple[IntArray, IntArra
     return row[rows], faces[number]
 
 
+def crossing_faces(models: Models, faces: IntArray) -> IntArray:
+    """Those of some faces whose rings cross, so that no triangles cover them."""
+    ring, face_offsets = ragged_index(models.face_offsets, faces)
+    row, ring_offsets = ragged_index(models.ring_offsets, ring)
+    some = _Faces(models.vertices, models.ring_vertex[row], ring_offsets, face_offsets)
+    plane = _flatten(some, ring_offsets[face_offsets])
+    polygons = _polygons(some, plane, np.arange(len(faces)))
+    return np.asarray(faces[~shapely.is_valid(polygons)])
+
+
 def _fans(starts: IntArray, faces: IntArray) -> tuple[IntArray, IntArray]:
     """Triangles from the first vertex of faces, as rows of `ring_vertex`, and their face."""
     counts = np.diff(starts)[faces] - 2
@@ -98,10 +108,8 @@ def _crossed(models: Models, faces: IntArray) -> TableError:
     return TableError(f"Models: a face crosses itself: {names}")
 
 
-def _delaunay(
-    models: Models | _Faces, plane: FloatArray, faces: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Triangles of any faces, as rows of `ring_vertex`, and their face."""
+def _polygons(models: Models | _Faces, plane: FloatArray, faces: IntArray) -> Any:
+    """Faces in their plane as polygons of GEOS; z is the row of `ring_vertex`."""
     ring, face_ends = ragged_index(models.face_offsets, faces)
     row, ring_ends = ragged_index(models.ring_offsets, ring)
     # The row travels as z, so that each corner is known again.
@@ -109,9 +117,14 @@ def _delaunay(
     rings = shapely.linearrings(
         corners, indices=np.repeat(np.arange(len(ring)), np.diff(ring_ends))
     )
-    polygons = shapely.polygons(
-        rings, indices=np.repeat(np.arange(len(faces)), np.diff(face_ends))
-    )
+    return shapely.polygons(rings, indices=np.repeat(np.arange(len(faces)), np.diff(face_ends)))
+
+
+def _delaunay(
+    models: Models | _Faces, plane: FloatArray, faces: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Triangles of any faces, as rows of `ring_vertex`, and their face."""
+    polygons = _polygons(models, plane, faces)
     try:
         pieces = shapely.constrained_delaunay_triangles(polygons)
     except shapely.GEOSException as error:

@@ -169,7 +169,11 @@ def test_labels_travel():
 
 def test_an_error_that_grows_towards_the_leaves_is_refused():
     with pytest.raises(TableError, match="shrink"):
-        TileTree([-1, 0], [0, 1], [1.0, 1.0], [0, 1, 2], [0, 0])
+        TileTree(
+            *([-1, 0], [0, 1], [1.0, 1.0], [0, 1, 2], [0, 0], [0, 0]),
+            np.zeros((2, 3)),
+            (0.0, 0.0, 0.0),
+        )
 
 
 def test_models_split_and_joined_are_the_same():
