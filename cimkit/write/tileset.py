@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cimkit.tables import TileTree
-    from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables._columns import FloatArray
     from cimkit.write.placement import Placement
 
-EXTERNAL_LEVELS = 4
-"""Tiles so many levels apart may have a document of their own."""
-
-EXTERNAL_TILES = 64
-"""The least number of tiles in such a document: some 15 kB."""
+EXTERNAL_TILES = 200
+"""A part of the tree with so many tiles gets a document of its own: some 50 kB."""
 
 CITY_PROPERTIES: dict[str, Any] = {
     "crs": {"type": "STRING", "required": True},
@@ -89,16 +86,18 @@ def tileset_documents(
         for row in range(len(tree))
     ]
     documents: dict[str, bytes] = {}
-    below = _sizes(tree)
+    size = np.ones(len(tree), dtype=np.int64)
     for row in range(len(tree) - 1, 0, -1):  # children before their parents
         one = tiles[row]
-        if tree.level[row] % EXTERNAL_LEVELS == 0 and below[row] >= EXTERNAL_TILES:
+        if size[row] >= EXTERNAL_TILES:
             part = _document({"refine": "REPLACE", **one}, one["geometricError"], version)
             data = json_bytes(part)
             name = f"{hashlib.sha256(data).hexdigest()[:16]}.json"
             documents[name] = data
             one = {**one, "content": {"uri": name}}
             one.pop("children")
+            size[row] = 1
+        size[tree.parent[row]] += size[row]
         tiles[tree.parent[row]].setdefault("children", []).insert(0, one)
     empty = {"boundingVolume": {"box": box_of(-np.ones(3), np.ones(3))}, "geometricError": 0.0}
     root = {
@@ -144,14 +143,6 @@ def _document(
         document["schema"] = city_schema()
         document["metadata"] = {"class": "city", "properties": city_metadata(placement)}
     return {**document, "geometricError": error, "root": root}
-
-
-def _sizes(tree: TileTree) -> IntArray:
-    """Tiles in the part of the tree that begins with each tile."""
-    size = np.ones(len(tree), dtype=np.int64)
-    for row in range(len(tree) - 1, 0, -1):
-        size[tree.parent[row]] += size[row]
-    return size
 
 
 def tile_bounds(

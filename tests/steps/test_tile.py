@@ -6,9 +6,18 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cimkit import limits
 from cimkit.errors import ParameterError
-from cimkit.steps.tile import morton_keys, tile
+from cimkit.steps.detail import measure_detail
+from cimkit.steps.tile import (
+    ERROR_MIN,
+    INNER_BYTES,
+    LEAF_BYTES,
+    OF_INNER,
+    OF_LEAVES,
+    morton_keys,
+    tile,
+)
+from cimkit.tables.detail import Detail
 from tests.extruded import boxes, extrude
 
 
@@ -17,34 +26,69 @@ def sizes(city):
     return np.maximum(city.buildings.height, np.hypot(*(box[:, 2:] - box[:, :2]).T))
 
 
-def assert_whole(tree, city, tile_buildings):
+def with_levels(city, seed=0):
+    """Three solids a building, of random sizes and deviations."""
+    rng, n = np.random.default_rng(seed), len(city.buildings)
+    corners = np.cumsum(rng.integers(20, 200, (n, 3)), axis=1)
+    deviation = np.column_stack([rng.uniform(0, 9, (n, 2)), np.zeros(n)])
+    there = rng.random((n, 3)) < 0.8
+    there[:, 0] |= ~there.any(axis=1)
+    best = 2 - np.argmax(there[:, ::-1], axis=1)
+    deviation[np.arange(n), best] = 0
+    return Detail(corners * there, corners * there // 2, np.where(there, deviation, np.inf))
+
+
+def assert_whole(tree, city, detail, tile_buildings):
     """What every client relies on, by plain loops over the tree."""
     size, leaves, n = sizes(city), [], len(tree)
     children = [[c for c in range(n) if tree.parent[c] == row] for row in range(n)]
+    assert all(tree.level[c] == tree.level[tree.parent[c]] + 1 for c in range(1, n))
+    assert (np.diff(tree.level) >= 0).all()
+    cost = detail.cost_bytes
 
     def below(row):
         if not children[row]:
             return set(tree.buildings(row).tolist())
         return set().union(*(below(child) for child in children[row]))
 
+    def weight(row):
+        return int(cost[tree.buildings(row), tree.levels(row)].sum())
+
     for row in range(n):
-        shown = set(tree.buildings(row).tolist())
-        assert len(shown) == len(tree.buildings(row)) > 0
+        rows, lods = tree.buildings(row), tree.levels(row)
+        shown = set(rows.tolist())
+        assert len(shown) == len(rows) > 0
+        assert detail.there[rows, lods].all()
         if not children[row]:
             assert tree.error[row] == 0
+            assert (detail.deviation[rows, lods] == 0).all()
+            assert len(rows) == 1 or (len(rows) <= tile_buildings and weight(row) <= LEAF_BYTES)
             leaves += sorted(shown)
             continue
-        assert len(children[row]) > 1
-        assert len(shown) == tile_buildings
+        # The error bounds what the tile leaves out of each building below it.
+        assert detail.deviation[rows, lods].max() <= tree.error[row]
         omitted = below(row) - shown
-        assert min(size[list(shown)]) >= max(size[list(omitted)])
-        assert tree.error[row] >= max(size[list(omitted)])
-        assert all(tree.error[row] >= 2 * tree.error[child] for child in children[row])
-        assert shown <= set().union(
-            *(tree.buildings(child).tolist() for child in children[row])
+        assert all(size[one] <= tree.error[row] for one in omitted)
+        assert tree.error[row] >= ERROR_MIN
+        assert all(tree.error[row] > tree.error[child] for child in children[row])
+        budget = sum(
+            (OF_INNER if children[child] else OF_LEAVES) * weight(child)
+            for child in children[row]
         )
-        assert all(tree.level[child] == tree.level[row] + 1 for child in children[row])
+        least = cost[rows].min(axis=1, where=detail.there[rows], initial=10**9).max()
+        assert weight(row) <= max(min(budget, INNER_BYTES), least * len(shown))
     assert sorted(leaves) == list(range(len(city.buildings)))
+
+
+def assert_cells(tree):
+    """Each cell lies in that of its parent, and no two tiles share one."""
+    cells = [tuple(cell) for cell in tree.cell.tolist()]
+    assert len(set(cells)) == len(cells)
+    for row in range(1, len(tree)):
+        level, x, y = cells[row]
+        up = level - cells[tree.parent[row]][0]
+        assert up > 0
+        assert (level - up, x >> up, y >> up) == cells[tree.parent[row]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,25 +99,69 @@ def assert_whole(tree, city, tile_buildings):
         max_size=60,
     ),
     st.integers(1, 9),
+    st.integers(0, 5),
 )
-def test_every_random_city_is_whole_on_every_level(places, tile_buildings):
+def test_every_random_city_is_whole_on_every_level(places, tile_buildings, seed):
     shapes = [shapely.box(x, y, x + 10, y + 6) for x, y, _ in places]
     city = extrude(shapes, [height for _, _, height in places])
-    # Several at one spot are one leaf, which may be over-full.
-    spots = {place[:2] for place in places}
-    tree = tile(city.footprints, city.buildings, tile_buildings=tile_buildings)
-    if len(spots) == len(places):
-        assert np.diff(tree.member_offsets).max() <= tile_buildings
-        assert_whole(tree, city, tile_buildings)
-    leaves = np.concatenate([tree.buildings(row) for row in np.flatnonzero(tree.leaf)])
-    assert sorted(leaves.tolist()) == list(range(len(places)))
+    detail = with_levels(city, seed)
+    tree = tile(city.footprints, city.buildings, detail, tile_buildings=tile_buildings)
+    assert_whole(tree, city, detail, tile_buildings)
+    assert_cells(tree)
 
 
 def test_a_large_city():
     city = boxes(5000)
-    tree = tile(city.footprints, city.buildings)
-    assert_whole(tree, city, 256)
-    assert tree.leaf.sum() < 5000 / 256 * 4
+    detail = with_levels(city)
+    tree = tile(city.footprints, city.buildings, detail)
+    assert_whole(tree, city, detail, 256)
+    assert_cells(tree)
+    # Leaves are cut by bytes here: four to one that is cut, which had more than a leaf may.
+    assert tree.leaf.sum() < 4 * max(
+        5000 / 256, detail.cost_bytes.max(axis=1).sum() / LEAF_BYTES
+    )
+    weight = detail.cost_bytes[tree.members, tree.lod]
+    tile_of = np.repeat(np.arange(len(tree)), np.diff(tree.member_offsets))
+    in_leaf = tree.leaf[tile_of]
+    assert weight[~in_leaf].sum() <= OF_LEAVES / (1 - OF_INNER) * weight[in_leaf].sum()
+
+
+def test_cells_are_squares_of_the_map_around_the_centres_of_their_buildings():
+    city = boxes(900)
+    tree = tile(city.footprints, city.buildings, tile_buildings=20)
+    west, south, edge = tree.square
+    box = city.footprints.bounds
+    centre = (box[:, :2] + box[:, 2:]) / 2
+    for row in range(len(tree)):
+        level, x, y = tree.cell[row].tolist()
+        size = edge / 2**level
+        low = np.array([west + x * size, south + y * size])
+        inside = centre[tree.buildings(row)] - low
+        assert (inside >= 0).all()
+        assert (inside < size).all()
+
+
+def test_a_spire_keeps_its_roof_where_others_are_blocks():
+    """Its block would be off by 60 m, the others' by 1 m: the overview shows it whole."""
+    city = boxes(600)
+    n = len(city.buildings)
+    corners = np.column_stack([np.full(n, 24), np.zeros(n), np.full(n, 60)])
+    deviation = np.column_stack([np.ones(n), np.full(n, np.inf), np.zeros(n)])
+    deviation[7, 0] = 60.0
+    tree = tile(city.footprints, city.buildings, Detail(corners, corners // 2, deviation))
+    inner = np.flatnonzero(~tree.leaf)
+    for row in inner.tolist():
+        rows, lods = tree.buildings(row), tree.levels(row)
+        assert tree.error[row] < 60
+        assert set(lods[rows == 7].tolist()) <= {2}
+        assert set(lods[rows != 7].tolist()) == {0}
+
+
+def test_models_are_measured_where_they_are_given():
+    city = boxes(40)
+    tree = tile(city.footprints, city.buildings, city.models, tile_buildings=8)
+    assert set(tree.lod.tolist()) == {0}
+    assert_whole(tree, city, measure_detail(city.models, city.buildings.building_id), 8)
 
 
 def test_the_order_of_the_rows_does_not_matter():
@@ -94,22 +182,27 @@ def test_a_new_building_leaves_the_tiles_elsewhere_alone():
     grown = extrude([*city.footprints.polygons(), far], [*city.buildings.height, 9.0])
     before, after = (tile(c.footprints, c.buildings, tile_buildings=20) for c in (city, grown))
     tiles = {tuple(after.buildings(row).tolist()) for row in range(len(after))}
-    assert {tuple(before.buildings(row).tolist()) for row in range(len(before))} <= tiles
+    leaves = np.flatnonzero(before.leaf).tolist()
+    assert {tuple(before.buildings(row).tolist()) for row in leaves} <= tiles
 
 
-def test_towers_at_one_spot_end_in_one_full_leaf():
-    city = extrude([shapely.box(0, 0, 5, 5)] * 30, 20.0)
+def test_towers_at_one_spot_are_divided_by_their_names():
+    city = extrude([shapely.box(0, 0, 5, 5)] * 100, 20.0)
     tree = tile(city.footprints, city.buildings, tile_buildings=8)
-    assert len(tree) == 1
-    assert len(tree.buildings(0)) == 30
+    assert np.diff(tree.member_offsets)[tree.leaf].max() <= 8
+    assert sorted(np.concatenate([tree.buildings(r) for r in np.flatnonzero(tree.leaf)])) == [
+        *range(100)
+    ]
+    assert_cells(tree)
 
 
-def test_depth_is_limited_where_distances_halve_again_and_again():
+def test_distances_that_halve_again_and_again():
     places = [2.0**k / 16 for k in range(27)]
     shapes = [shapely.box(x - 1, x - 1, x + 1, x + 1) for x in places]
     city = extrude(shapes, 5.0)
     tree = tile(city.footprints, city.buildings, tile_buildings=1)
-    assert tree.level.max() == limits.TILE_LEVELS_MAX
+    assert_cells(tree)
+    assert tree.leaf.sum() == 27
 
 
 def test_no_buildings_no_tiles():
@@ -131,6 +224,8 @@ def test_tables_of_different_cities_are_refused():
     city = boxes(3)
     with pytest.raises(ParameterError, match="3 footprints, 2 buildings"):
         tile(city.footprints, city.buildings.take(np.array([0, 1])))
+    with pytest.raises(ParameterError, match="detail of 2 for 3"):
+        tile(city.footprints, city.buildings, with_levels(city).take(np.array([0, 1])))
     with pytest.raises(ParameterError, match="tile_buildings"):
         tile(city.footprints, city.buildings, tile_buildings=0)
 

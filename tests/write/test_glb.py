@@ -14,18 +14,16 @@ import shapely
 
 from cimkit.check.solids import check_solids
 from cimkit.check.tileset import check_tileset
-from cimkit.errors import TableError
+from cimkit.errors import ParameterError, TableError
 from cimkit.read.tileset import read_tileset
-from cimkit.tables import Models
+from cimkit.tables import Models, TileTree
 from cimkit.tables._columns import TEXT
-from cimkit.write.glb import STEP_MAX, encode_glb
-from tests.extruded import CORNER, PLACEMENT, boxes, extrude, write_tiles
+from cimkit.write.glb import STEP_MAX, Encoding, encode_glb
+from cimkit.write.property_table import building_table
+from cimkit.write.tileset import tileset_documents
+from tests.extruded import CORNER, PLACEMENT, boxes, encode, extrude, table_of, write_tiles
 
 JS = Path(__file__).parent.parent / "js"
-
-
-def encode(city, placement=PLACEMENT):
-    return encode_glb(city.models, city.buildings, city.address, placement)
 
 
 def block(x, width, depth):
@@ -36,10 +34,19 @@ def block(x, width, depth):
 
 def read(tmp_path, city, placement=PLACEMENT):
     """One tile as a client reads it; the whole tileset must pass its checks."""
-    path = write_tiles(tmp_path, city, tile_buildings=100_000, placement=placement)
-    contents = read_tileset(path)
+    tile = encode(city, placement)
+    tree = tree_of_one(city)
+    (tmp_path / tile.uri).write_bytes(tile.data)
+    documents = tileset_documents(tree, [tile.box], [tile.uri], placement)
+    (tmp_path / "tileset.json").write_bytes(documents["tileset.json"])
+    contents = read_tileset(tmp_path / "tileset.json")
     assert check_tileset(contents) == []
-    return contents.load(str(contents.uri[0]))
+    return contents.load(tile.uri)
+
+
+def tree_of_one(city):
+    n = len(city.buildings)
+    return TileTree([-1], [0], [0.0], [0, n], range(n), [0] * n, [[0, 0, 0]], (0.0, 0.0, 1.0))
 
 
 def document(data):
@@ -68,9 +75,143 @@ def validator():
 CLEAN = {"errors": 0, "warnings": 0, "messages": []}
 
 
-def test_a_city_passes_the_validator_of_khronos(tmp_path, validator):
-    write_tiles(tmp_path, boxes(400), tile_buildings=50)
+VARIANTS = {
+    "plain": Encoding(),
+    "meshopt": Encoding(meshopt=True),
+    "outline": Encoding(outline=True),
+    "outline, meshopt": Encoding(outline=True, meshopt=True),
+}
+
+
+@pytest.mark.parametrize("encoding", VARIANTS.values(), ids=VARIANTS)
+def test_a_city_passes_the_validator_of_khronos(tmp_path, validator, encoding):
+    write_tiles(tmp_path, boxes(400), tile_buildings=50, encoding=encoding)
     assert validator(tmp_path.glob("*.glb")) == CLEAN
+
+
+def test_a_city_of_1_0_passes_the_validator_of_khronos(tmp_path, validator):
+    write_tiles(tmp_path, boxes(400), tile_buildings=50, encoding=Encoding("1.0"))
+    tiles = sorted(tmp_path.glob("*.b3dm"))
+    for number, path in enumerate(tiles):
+        data = path.read_bytes()
+        _, _, total, *sizes = struct.unpack_from("<4s6I", data)
+        assert total == len(data)
+        assert total % 8 == 0
+        (tmp_path / f"{number}.glb").write_bytes(data[28 + sum(sizes) :].rstrip(b"\0"))
+        assert (28 + sum(sizes)) % 8 == 0
+    assert len(tiles) > 8
+    assert validator(tmp_path.glob("*.glb")) == CLEAN
+
+
+def test_a_batch_table_says_what_the_property_table_says():
+    city = boxes(5)
+    data = encode(city, encoding=Encoding("1.0")).data
+    features, _, names, numbers = struct.unpack_from("<4I", data, 12)
+    assert json.loads(data[28 : 28 + features]) == {"BATCH_LENGTH": 5}
+    table = json.loads(data[28 + features : 28 + features + names])
+    binary = data[28 + features + names :][:numbers]
+    assert table["building_id"] == city.buildings.building_id.tolist()
+    assert table["address"] == city.address.tolist()
+    assert set(table["lod"]) == {"LoD1.2"}
+    assert table["height"]["componentType"] == "FLOAT"
+    heights = np.frombuffer(binary, "<f4", 5, table["height"]["byteOffset"])
+    np.testing.assert_array_equal(heights, city.buildings.height.astype("f4"))
+
+
+def decoded(data):
+    """A glb without compression from one with it, by the decoder of meshoptimizer."""
+    import meshopt
+
+    found, binary = document(data), data[28 + struct.unpack_from("<I", data, 12)[0] :]
+    raw = []
+    for view in found["bufferViews"]:
+        how = view.get("extensions", {}).get("EXT_meshopt_compression")
+        place = how or view
+        part = binary[place["byteOffset"] :][: place["byteLength"]]
+        if how:
+            shape = how["count"], how["byteStride"], how["mode"]
+            part = meshopt.decode_gltf_buffer(part, *shape).tobytes()
+            assert len(part) == view["byteLength"]
+        raw.append(part)
+    return found, raw
+
+
+def triangles_of(found, raw):
+    """All triangles as sorted corners: position, feature and normal of each."""
+    index = found["accessors"][found["meshes"][0]["primitives"][0]["indices"]]
+    rows = np.frombuffer(raw[index["bufferView"]], "<u2", index["count"])
+    vertices = np.frombuffer(raw[found["accessors"][0]["bufferView"]], "S16")
+    return sorted(tuple(sorted(three)) for three in vertices[rows].reshape(-1, 3).tolist())
+
+
+def test_meshopt_keeps_every_triangle():
+    plain, packed = (
+        encode(boxes(30), encoding=Encoding(meshopt=m)).data for m in (False, True)
+    )
+    assert len(packed) < 0.7 * len(plain)
+    first, second = decoded(plain), decoded(packed)
+    assert triangles_of(*first) == triangles_of(*second)
+
+
+def test_outlines_are_the_edges_of_the_faces():
+    found, raw = decoded(encode(boxes(1), encoding=Encoding(outline=True)).data)
+    extension = found["meshes"][0]["primitives"][0]["extensions"]["CESIUM_primitive_outline"]
+    accessor = found["accessors"][extension["indices"]]
+    rows = np.frombuffer(raw[accessor["bufferView"]], "<u2", accessor["count"])
+    position = np.frombuffer(raw[0], "<u2").reshape(-1, 8)[:, :3]
+    ends = position[rows].reshape(-1, 2, 3)
+    edges = {tuple(sorted(map(tuple, pair))) for pair in ends.tolist()}
+    assert len(edges) == 12  # of a block; and each belongs to two faces
+    assert len(ends) == 24
+
+
+def test_colours_travel_with_the_features():
+    city = boxes(3)
+    color = np.array([[255, 0, 0, 255], [0, 255, 0, 255], [0, 0, 255, 255]], dtype=np.uint8)
+    found, raw = decoded(encode(city, color=color).data)
+    assert found["bufferViews"][0]["byteStride"] == 20
+    rows = np.frombuffer(raw[0], np.uint8).reshape(-1, 20)
+    feature = rows[:, 8:10].copy().view("<u2")[:, 0]
+    np.testing.assert_array_equal(rows[:, 16:], color[feature])
+
+
+def test_far_views_are_rounded_coarser_and_stay_closed():
+    city = boxes(40, pitch=400)
+    near, far = (document(encode(city, error=error).data) for error in (0.0, 20.0))
+    assert near["accessors"][0]["componentType"] == 5126
+    assert far["accessors"][0]["componentType"] == 5123
+    assert far["nodes"][0]["scale"][0] <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [(Encoding("2.0"), "1.0 or 1.1"), (Encoding("1.0", meshopt=True), "not in 3D Tiles 1.0")],
+)
+def test_encodings_that_cannot_be_are_refused(encoding, message):
+    with pytest.raises(ParameterError, match=message):
+        encoding.check()
+
+
+def test_further_columns_of_any_name_and_kind():
+    city = boxes(3)
+    more = {
+        "层数": np.array([3, -1, 6]),
+        "面积": np.array([1.5, np.nan, 9.0]),
+        "note": np.array(["a", "", "好"], TEXT),
+        "2nd": np.array([2**40, 0, 1]),
+    }
+    table = building_table(city.buildings, city.address, more)
+    stated = table.schema["classes"]["building"]["properties"]
+    assert {key: value.get("name") for key, value in stated.items()} | {} == {
+        **dict.fromkeys(list(table_of(city).columns)),
+        "_": "层数",
+        "__2": "面积",
+        "note": None,
+        "_2nd": "2nd",
+    }
+    assert stated["_"]["noData"] == -1
+    assert stated["__2"]["noData"] == table.columns["__2"][1]
+    assert stated["_2nd"]["componentType"] == "INT64"
 
 
 def test_the_validator_does_find_a_fault(tmp_path, validator):
@@ -183,7 +324,7 @@ def test_more_buildings_than_a_short_can_count(tmp_path):
             if name != "building_id"
         ),
     )
-    tile = encode_glb(models, many, np.full(n, "", TEXT), PLACEMENT)
+    tile = encode_glb(models, building_table(many, np.full(n, "", TEXT)), PLACEMENT)
     accessors = document(tile.data)["accessors"]
     assert accessors[1]["componentType"] == 5126
     (tmp_path / tile.uri).write_bytes(tile.data)
@@ -245,10 +386,9 @@ def test_real_buildings_pass_everything(tmp_path, real_data, validator):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c._replace(address=c.address[:2]), "same rows"),
-        (lambda c: c._replace(buildings=c.buildings.take(np.array([1, 0, 2]))), "same rows"),
-        (lambda c: c._replace(models=c.models.take(np.arange(2))), "same rows"),
-        (lambda c: c._replace(models=c.models.take(np.array([], dtype=int))), "same rows"),
+        (lambda c: c._replace(address=c.address[:2]), "2 addresses for 3 buildings"),
+        (lambda c: c._replace(models=c.models.take(np.arange(2))), "2 models, 3 rows"),
+        (lambda c: c._replace(models=c.models.take(np.array([], dtype=int))), "0 models"),
         (
             lambda c: c._replace(buildings=replace(c.buildings, lod=["1.2", "3.0", "1.2"])),
             "lod: '3.0'",
@@ -258,7 +398,7 @@ def test_real_buildings_pass_everything(tmp_path, real_data, validator):
             "height_source: 'guess'",
         ),
     ],
-    ids=["address", "order", "fewer", "empty", "lod", "source"],
+    ids=["address", "fewer", "empty", "lod", "source"],
 )
 def test_rows_that_do_not_belong_together_are_refused(change, message):
     with pytest.raises(TableError, match=message):
