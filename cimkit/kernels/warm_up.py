@@ -9,6 +9,7 @@ import shapely
 
 from cimkit.kernels.cell_neighbours import compare_neighbours, count_around, lift_to_middle
 from cimkit.kernels.edge_profiles import count_across_edges
+from cimkit.kernels.face_triangles import cut_faces
 from cimkit.kernels.flat_faces import judge_faces
 from cimkit.kernels.footprint_distance import depth_in_footprint
 from cimkit.kernels.footprint_grid import build_grid
@@ -26,6 +27,7 @@ from cimkit.kernels.progressive_morphology import (
 )
 from cimkit.kernels.ring_triangles import triangulate_rings
 from cimkit.kernels.roof_cover import cover_roofs
+from cimkit.kernels.roof_deviation import roof_deviations
 from cimkit.kernels.roof_model import RoofRules, model_roof
 from cimkit.kernels.roof_residuals import Solids, roof_residuals
 from cimkit.kernels.shared_outline import shared_outline
@@ -83,6 +85,8 @@ def _warm_up_check() -> None:
     point = merge_near_points(xyz, three, 0.001)
     uv = judge_faces(xyz, point, three, one, 0.01)[3]
     triangulate_rings(uv, three[:1], three[1:])
+    cut_faces(xyz, row[0], three, one)
+    roof_deviations(xyz, row, one, one[:1], one[:1])
     judge_shells(row, one, three, np.array([False]))
     first_contacts(xyz, row, np.zeros(1, np.int64), one, np.array([True]))
 

@@ -53,6 +53,8 @@ OWN_TESTS = {
         "plane_sums",
         "planes_afloat",
         "roof_raster",
+        "face_triangles",
+        "roof_deviation",
     )
 }
 """What these make is not one answer but a structure: other tests judge it by exact geometry."""
