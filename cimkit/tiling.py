@@ -219,8 +219,11 @@ def documents(
 
 
 def finish_tiles(staging: Staging, options: TileOptions, folder: str = TILES) -> None:
-    """Pack the tiles into one file, and put a compressed twin beside each, where asked for."""
+    """Pack the tiles into one file, and put a compressed twin beside each, where asked for.
+
+    The package lies beside a folder of tiles; where they are all there is, among them.
+    """
     if options.tiles_package:
-        pack_archive(staging.path(folder), staging.path(f"{folder}.3tz"))
+        pack_archive(staging.path(folder), staging.path(f"{folder or TILES}.3tz"))
     if options.tiles_gzip:
         staging.compress(folder)

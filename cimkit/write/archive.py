@@ -14,6 +14,10 @@ CLOCK = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip knows: the same tiles must give the same bytes."""
 
 
+_LEFT_OUT = (".3tz", ".gz")
+"""The package itself, and twins of what is in it."""
+
+
 def pack_archive(folder: str | Path, out: str | Path) -> int:
     """Pack all files of a tileset.
 
@@ -22,7 +26,7 @@ def pack_archive(folder: str | Path, out: str | Path) -> int:
     folder : path
         That holds ``tileset.json``.
     out : path
-        File to write, by custom ``.3tz``.
+        File to write, by custom ``.3tz``; it may lie in the folder.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def pack_archive(folder: str | Path, out: str | Path) -> int:
     ['tileset.json', '@3dtilesIndex1@']
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix not in _LEFT_OUT)
     places = []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path in files:

@@ -184,7 +184,7 @@ class Staging:
     def compress(self, folder: str) -> None:
         """Put a gzip twin beside each product of a folder, for servers that send it so."""
         for file in sorted(self.path(folder).rglob("*")):
-            if file.is_file() and file.suffix != ".gz":
+            if file.is_file() and file.suffix not in (".gz", ".3tz"):
                 packed = gzip.compress(file.read_bytes(), compresslevel=9, mtime=0)
                 file.with_name(f"{file.name}.gz").write_bytes(packed)
 
