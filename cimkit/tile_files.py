@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -183,7 +183,7 @@ def tile_file(
     with Staging(out, overwrite=overwrite) as staging:
         staging.clear()
         progress("read", 0, 1)
-        if PurePath(path).suffix in MODEL_SUFFIXES:
+        if path.endswith(MODEL_SUFFIXES):
             source = _read_models(path, crs, keep_open)
         else:
             source = _read_outlines(path, crs, columns or Columns(), storey_height, options)
@@ -238,7 +238,7 @@ def _manifest(
     """What the tiles were made from, and how; no path, no clock."""
     value = {
         "format": TILES_FORMAT,
-        "source": PurePath(path).name,
+        "source": os.path.basename(path),  # noqa: PTH119
         "crs": source.crs,
         "undulation": placement.undulation,
         "height_reference": placement.height_reference,

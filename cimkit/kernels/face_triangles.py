@@ -39,11 +39,17 @@ def solid_triangles(models: Models) -> tuple[IntArray, IntArray, FloatArray]:
     )
     face = np.repeat(np.arange(len(done)), np.diff(starts))
     if not done.all():
-        rest, its_face = triangulate_some(models, np.flatnonzero(~done))
-        kept = done[face]
-        face = np.concatenate([face[kept], its_face])
-        order = np.argsort(face, kind="stable")
-        triangle, face = np.concatenate([triangle[kept], rest])[order], face[order]
+        left = np.flatnonzero(~done)
+        rest, its_face = triangulate_some(models, left)
+        order = np.argsort(its_face, kind="stable")
+        free = np.flatnonzero(~done[face])
+        if np.array_equal(face[free], its_face[order]):  # as many as the corners ask for
+            triangle[free] = rest[order]
+        else:
+            kept = done[face]
+            face = np.concatenate([face[kept], its_face])
+            order = np.argsort(face, kind="stable")
+            triangle, face = np.concatenate([triangle[kept], rest])[order], face[order]
     return triangle, face, normals
 
 
@@ -114,7 +120,8 @@ def cut_faces(
     longest = 0
     for face in range(n_faces):
         first, last = ring_offsets[face_offsets[face]], ring_offsets[face_offsets[face + 1]]
-        starts[face + 1] = starts[face] + max(0, last - first - 2)
+        holes = face_offsets[face + 1] - face_offsets[face] - 1
+        starts[face + 1] = starts[face] + max(0, last - first - 2 + 2 * holes)
         longest = max(longest, last - first)
     triangle = np.full((starts[n_faces], 3), -1, dtype=np.int64)
     done = np.zeros(n_faces, dtype=np.bool_)
@@ -131,9 +138,9 @@ def cut_faces(
         _flatten(xyz, ring_vertex, start, end, normals[face], uv)
         if n == 3 or _is_convex(uv, n):
             for i in range(n - 2):
-                triangle[starts[face] + i, 0] = start
-                triangle[starts[face] + i, 1] = start + i + 1
-                triangle[starts[face] + i, 2] = start + i + 2
+                triangle[starts[face] + i, 0] = end - 1
+                triangle[starts[face] + i, 1] = start + i
+                triangle[starts[face] + i, 2] = start + i + 1
             done[face] = True
             continue
         part = np.empty((n - 2, 3), dtype=np.int64)

@@ -32,6 +32,7 @@ from cimkit.kernels.roof_model import RoofRules, model_roof
 from cimkit.kernels.roof_residuals import Solids, roof_residuals
 from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.shell_edges import judge_shells
+from cimkit.kernels.surface_polynomial import surface_values
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.kernels.triangle_contacts import first_contacts
 from cimkit.tables import Footprints
@@ -63,6 +64,7 @@ def warm_up(_: object = None) -> None:
     chain_marginals(np.array([0, 2]), ends, ends[:2], np.zeros((2, 2)), x[:2], np.ones((2, 2)))
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
+    surface_values(np.zeros((1, 2)), np.zeros((1, 1, 1)))
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))
     lowest_cells(x, y, z, 1.0, 0, 0, np.full((2, 2), NO_HEIGHT, dtype=np.int32))
     low = np.zeros((9, 9), dtype=np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from cimkit.errors import ParameterError, TableError
 from cimkit.kernels.face_triangles import solid_triangles
-from cimkit.write.gltf import Gltf
+from cimkit.write.gltf import Gltf, column_range
 from cimkit.write.property_table import batch_table, put_table
 
 if TYPE_CHECKING:
@@ -139,12 +139,12 @@ def encode_glb(
     n, encoding = len(models), encoding or Encoding()
     if not n or len(table) != n:
         raise TableError(f"encode_glb: {n} models, {len(table)} rows of properties")
-    local = placement.to_root(models.vertices)
+    local = placement.to_root_fast(models.vertices)
     local = np.column_stack([local[:, 0], local[:, 2], -local[:, 1]])  # glTF: y is up
-    low = local.min(axis=0)
-    extent = float(max((local.max(axis=0) - low).max(), 1.0))
+    low, high = column_range(local)
+    extent = float(max((high - low).max(), 1.0))
     plain = encoding.version == "1.0"
-    step = extent / 65_535
+    step = max(extent / 65_535, STEP_MAX)
     quantized = not plain and step <= max(STEP_MAX, STEP_OF_ERROR * error)
     grid = np.rint((local - low) / step).astype("<u2") if quantized else None
     if grid is not None and _loses_a_solid(models, grid):
@@ -160,8 +160,8 @@ def encode_glb(
         plain=plain,
         color=color,
     )
-    used = grid[vertex].astype(np.float64)
-    box = _box(used.min(axis=0) * step + low, used.max(axis=0) * step + low)
+    first, last = column_range(vertices["POSITION"])
+    box = _box(first * step + low, last * step + low)
 
     gltf = Gltf(meshopt=encoding.meshopt)
     if encoding.meshopt:
@@ -210,14 +210,23 @@ def _loses_a_solid(models: Models, grid: Any) -> bool:
     return bool((low == high).any())
 
 
+def _same_places(grid: Any) -> IntArray:
+    """Numbers of the vertices; those of the same rounded place have the same."""
+    if grid.dtype.kind == "f":
+        return np.unique(grid, axis=0, return_inverse=True)[1].ravel()
+    wide = grid.astype(np.int64)
+    return np.asarray((wide[:, 0] << 32) | (wide[:, 1] << 16) | wide[:, 2])
+
+
 def _corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     """Corners of faces that are used (rows of `ring_vertex`), triangles over them, their faces.
 
     And the normals of all faces, along the axes of glTF.
     """
     rows, _, normals = solid_triangles(models)
-    a, b, c = (grid[models.ring_vertex[rows[:, k]]] for k in range(3))
-    flat = (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
+    number = _same_places(grid)
+    a, b, c = (number[models.ring_vertex[rows[:, k]]] for k in range(3))
+    flat = (a == b) | (b == c) | (c == a)
     if flat.any():
         rows = rows[~flat]
     used = np.zeros(len(models.ring_vertex), dtype=np.bool_)

