@@ -6,6 +6,7 @@
     ├─ ParameterError(ValueError)   the caller passed nonsense                 exit 2
     ├─ InputError                   a file is wrong: .path .where .hint        exit 3
     │  ├─ FormatError               truncated, lying header, unknown version
+    │  │  └─ UndecodedError         compressed by what is not installed
     │  ├─ EncodingError             text that cannot be decoded
     │  └─ CrsError                  coordinates missing a CRS, or in a wrong one
     ├─ TableError(ValueError)       an in-memory table breaks its own promise  exit 2
@@ -79,6 +80,10 @@ def _rebuild(kind: type[InputError], what: str, path: str, where: str, hint: str
 
 class FormatError(InputError):
     """The bytes are not what the format, the name or the header promises."""
+
+
+class UndecodedError(FormatError):
+    """The bytes are compressed, and their decoder is not installed."""
 
 
 class EncodingError(InputError):

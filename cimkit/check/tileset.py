@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cimkit.errors import FormatError, InputError
+from cimkit.errors import FormatError, InputError, UndecodedError
 from cimkit.tables import Issue
 from cimkit.tables._columns import TEXT
 
@@ -57,8 +57,13 @@ def check_tileset(contents: TilesetContents) -> list[Issue]:
           faces look inward, as rounded in the tile.
         - ``TILE_BUILDING_REPEATED``: a building twice in one tile, or in two leaves.
         - ``TILE_BUILDING_LOST``: a building that none of the children of its tile shows.
+        - ``TILE_PROPERTY_DIFFERS``: a building of which two tiles say different things.
+        - What `read_tileset` found of documents, subtrees and files (`contents.findings`).
+
+        ``TILE_NOT_DECODED`` (WARNING) where compressed contents cannot be looked into.
     """
-    issues = [*_check_tree(contents)]
+    issues = [*contents.findings, *_check_tree(contents)]
+    said: dict[str, tuple[int, str]] = {}
     shown: list[frozenset[str] | None] = []
     home: dict[str, str] = {}
     for row, leaf in enumerate(contents.leaf.tolist()):
@@ -75,6 +80,7 @@ def check_tileset(contents: TilesetContents) -> list[Issue]:
         key = FEATURE_ID if FEATURE_ID in content.properties else "building_id"
         ids = np.asarray(content.properties[key], dtype=TEXT).tolist()
         shown[row] = frozenset(ids)
+        issues += _check_properties(content, ids, name, said)
         seen: dict[str, str] = home if leaf else {}
         for building in ids:
             if building in seen:
@@ -139,11 +145,15 @@ def _load(
     """Load the content of a tile, or note an issue and give None."""
     uri = str(contents.uri[row])
     if not uri:
-        if len(contents) > 1:  # a city without buildings is one tile without content
+        # A city without buildings is one tile without content.
+        if len(contents) > 1 and not contents.implicit:
             issues.append(_error("TILE_CONTENT_MISSING", name, "has no content"))
         return None
     try:
         return contents.load(uri)
+    except UndecodedError as error:
+        if not any(issue.code == "TILE_NOT_DECODED" for issue in issues):
+            issues.append(Issue("WARNING", "TILE_NOT_DECODED", "tiles", name, str(error)))
     except FormatError as error:
         issues.append(_error("TILE_CONTENT_BROKEN", name, str(error)))
     except InputError as error:
@@ -226,17 +236,43 @@ def _volumes(content: TileContent, feature: IntArray, n: int) -> FloatArray:
     return np.asarray(np.bincount(feature, (np.cross(a, b) * c).sum(axis=1) / 6, n))
 
 
+def _check_properties(
+    content: TileContent, ids: list[str], name: str, said: dict[str, tuple[int, str]]
+) -> Iterator[Issue]:
+    """Find buildings of which another tile says something else."""
+    columns = [
+        np.asarray(content.properties.get(key, np.empty(0))).tolist()
+        for key in sorted(content.properties)
+    ]
+    keys = sorted(content.properties)
+    for row, building in enumerate(ids):
+        # A column of empty texts alone is left out of a tile.
+        values = ((k, c[row]) for k, c in zip(keys, columns, strict=True) if row < len(c))
+        known = hash(tuple(pair for pair in values if pair[1] != ""))
+        before, where = said.setdefault(building, (known, name))
+        if before != known:
+            message = f"building {building}: {where} says something else of it"
+            yield Issue("ERROR", "TILE_PROPERTY_DIFFERS", "tiles", name, message)
+
+
 def _check_refinement(
     contents: TilesetContents, shown: list[frozenset[str] | None]
 ) -> Iterator[Issue]:
     """Find buildings that vanish where a client refines a tile."""
     below: list[set[str]] = [set() for _ in shown]
     whole = [True] * len(shown)
-    for row, parent in enumerate(contents.parent.tolist()):
-        ids = shown[row]
-        if row and ids is not None:
+    empty = [not uri for uri in contents.uri.tolist()]
+    parents = contents.parent.tolist()
+    for row in range(len(shown) - 1, 0, -1):  # children before their parents
+        parent, ids = parents[row], shown[row]
+        if ids is not None:
             below[parent] |= ids
-        elif row:
+        elif (
+            empty[row] and contents.implicit
+        ):  # a cell without content stands for what lies below it
+            below[parent] |= below[row]
+            whole[parent] &= whole[row]
+        else:
             whole[parent] = False  # a content that cannot be read has its own issue
     for row, leaf in enumerate(contents.leaf.tolist()):
         ids = shown[row]

@@ -3,63 +3,73 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
-import json
-import math
 import re
 import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cimkit.errors import FormatError, InputError
+from cimkit.read.subtree import Implicit, implicit_tiles
+from cimkit.read.tile_content import finite, parse_content, read_json
+from cimkit.tables import Issue
 from cimkit.tables._columns import TEXT
-from cimkit.tables.tilesetcontent import PropertyColumn, TileContent, TilesetContents
+from cimkit.tables.tilesetcontent import TileContent, TilesetContents
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+_NAMED_BY_CONTENT = re.compile(r"[0-9a-f]{16}\.(glb|b3dm|json)")
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 
-    from numpy.typing import NDArray
+OTHER_FILES = ("manifest.json",)
+OTHER_FOLDERS = ("terrain", "points")
+"""What else lies in the folder of a tileset: tilesets of their own, and its manifest."""
 
-_NAMED_BY_CONTENT = re.compile(r"[0-9a-f]{16}\.glb")
-_COMPONENT = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTH = {"SCALAR": 1, "VEC3": 3}
-_NUMBER = {
-    "INT8": "i1",
-    "UINT8": "u1",
-    "INT16": "<i2",
-    "UINT16": "<u2",
-    "INT32": "<i4",
-    "UINT32": "<u4",
-    "INT64": "<i8",
-    "FLOAT32": "<f4",
-    "FLOAT64": "<f8",
-}
+TILES_MAX = 5_000_000
+"""Tiles that are walked: a document that claims more is not one of a city."""
+
+DEPTH_MAX = 200
+"""Levels of tiles within a document, which JSON can nest."""
 
 Result = TypeVar("Result")
 
+_BREAKS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What a damaged file makes Python stumble over."""
+
 
 def read_tileset(path: str | Path) -> TilesetContents:
-    """Read the tree of an explicit 3D Tiles 1.1 tileset; contents follow when asked for.
+    """Read the tree of a 3D Tiles tileset; contents follow when asked for.
 
     Parameters
     ----------
-    path : path
-        ``tileset.json``, or the folder that holds it.
+    path : str or Path
+        ``tileset.json``, or the folder that holds it. Versions 1.0 and 1.1, explicit with
+        external tilesets, and implicit with subtrees.
 
     Returns
     -------
     TilesetContents
+        What is wrong with single tiles, documents and subtrees stands in its `findings`.
 
     Raises
     ------
     InputError
         If there is no such file.
     FormatError
-        If it is no JSON, breaks 3D Tiles 1.1, or uses a part of it that cimkit does not write:
-        implicit tiling, other bounding volumes than boxes, other transforms than that of the
-        root, refinement by addition, contents other than one glb beside the tileset.
+        If it is no JSON, breaks 3D Tiles, or uses a part of it that cimkit does not write:
+        other bounding volumes than boxes, other transforms than that of the root, refinement by
+        addition, contents that do not lie beside the tileset.
 
     Examples
     --------
@@ -69,23 +79,29 @@ def read_tileset(path: str | Path) -> TilesetContents:
     """
     path = Path(path)
     path = path / "tileset.json" if path.is_dir() else path
-    data = _read_bytes(path, "Name a tileset.json.")
-    load = functools.partial(_read_content, path.parent)
-    return _parse(lambda: _read_tree(_read_json(data), load), path)
+    data = read_bytes(path, "Name a tileset.json.")
+    tree = parsed(lambda: _Tree(path, read_json(data)), path)
+    return tree.contents()
 
 
-def _read_content(folder: Path, uri: str) -> TileContent:
+def read_content(folder: Path, uri: str) -> TileContent:
     """Read the content of one tile."""
     path = folder / uri
-    data = _read_bytes(path, "Build the tiles again.")
-    if _NAMED_BY_CONTENT.fullmatch(uri) and hashlib.sha256(data).hexdigest()[:16] != path.stem:
+    data = read_bytes(path, "Build the tiles again.")
+    _check_name(path, data)
+    return parsed(lambda: parse_content(data), path)
+
+
+def _check_name(path: Path, data: bytes) -> None:
+    """Hold the bytes of a file against its name, where that is made of them."""
+    named = _NAMED_BY_CONTENT.fullmatch(path.name)
+    if named and hashlib.sha256(data).hexdigest()[:16] != path.stem:
         raise FormatError(
             "the bytes do not belong to the name", path=str(path), hint="Build the tiles again."
         )
-    return _parse(lambda: _Glb(data).content(), path)
 
 
-def _read_bytes(path: Path, hint: str) -> bytes:
+def read_bytes(path: Path, hint: str) -> bytes:
     """Bytes of a file."""
     try:
         return path.read_bytes()
@@ -95,69 +111,138 @@ def _read_bytes(path: Path, hint: str) -> bytes:
         raise InputError(what, path=str(path), hint=hint) from error
 
 
-def _parse(read: Callable[[], Result], path: Path) -> Result:
+def parsed(read: Callable[[], Result], path: Path) -> Result:
     """Call a reader that may stumble over anything in a damaged file."""
     try:
         return read()
     except FormatError as error:
-        raise FormatError(error.what, path=str(path), hint=error.hint) from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        struct.error,
-    ) as error:
+        raise type(error)(error.what, path=str(path), hint=error.hint) from error
+    except _BREAKS as error:
         what = f"damaged ({type(error).__name__}: {error})"
         raise FormatError(what, path=str(path), hint="Build the tiles again.") from error
 
 
-def _read_json(data: bytes) -> Any:
-    """JSON without NaN and infinity, which it does not know."""
-    return json.loads(data, parse_constant=_refuse_constant)
+class _Tree:
+    """Tiles of a tileset and of those that it refers to, breadth first."""
+
+    def __init__(self, path: Path, document: Any) -> None:
+        self.folder = path.parent
+        self.version = str(document["asset"]["version"])
+        if self.version not in ("1.0", "1.1"):
+            raise FormatError(f"3D Tiles 1.0 or 1.1 expected, not {self.version}")
+        root = document["root"]
+        if root["refine"] != "REPLACE":
+            raise FormatError("refinement by replacement expected")
+        if len(finite(root["transform"])) != 16:
+            raise FormatError("16 numbers expected as transform of the root")
+        self.error = finite([document["geometricError"]])[0]
+        self.findings: list[Issue] = []
+        self.known = {path.name}
+        self.parent: list[int] = []
+        self.tiles: list[tuple[float, list[float], str]] = []
+        self.is_implicit = "implicitTiling" in root
+        if self.is_implicit:
+            self._add_implicit(document)
+        else:
+            self._add_explicit(root)
+
+    def _add_explicit(self, root: Any) -> None:
+        """Walk the tiles of the document, and of the documents in their place."""
+        queue: list[tuple[Any, int, str]] = [(root, -1, "tileset.json")]
+        for tile, parent, document in queue:  # grows while it is walked
+            if len(queue) > TILES_MAX:
+                raise FormatError(f"more than {TILES_MAX:,} tiles")
+            foreign = {"implicitTiling", "contents", "viewerRequestVolume"} & set(tile)
+            if foreign or (parent >= 0 and "transform" in tile):
+                raise FormatError(f"tile {len(self.tiles)} has keys that cimkit does not write")
+            error, box = finite([tile["geometricError"]])[0], _box(tile)
+            uri = _uri(tile)
+            if uri.endswith(".json"):
+                inner = self._external(uri, error, box)
+                if inner is not None:
+                    queue.append((inner, parent, uri))
+                continue
+            row = len(self.tiles)
+            self.parent.append(parent)
+            self.tiles.append((error, box, uri))
+            queue += [(child, row, document) for child in tile.get("children", [])]
+
+    def _external(self, uri: str, error: float, box: list[float]) -> Any:
+        """The root of an external tileset, or a finding and None."""
+        if uri in self.known:
+            self._find("TILE_DOCUMENT_REPEATED", uri, "two tiles refer to this document")
+            return None
+        self.known.add(uri)
+        try:
+            data = read_bytes(self.folder / uri, "Build the tiles again.")
+            _check_name(self.folder / uri, data)
+            document = parsed(lambda: read_json(data), self.folder / uri)
+            root = parsed(lambda: _external_root(document), self.folder / uri)
+        except InputError as fault:
+            missing = not isinstance(fault, FormatError)
+            code = "TILE_DOCUMENT_MISSING" if missing else "TILE_DOCUMENT_BROKEN"
+            self._find(code, uri, str(fault))
+            return None
+        if root["geometricError"] > error:
+            message = f"error {root['geometricError']:g} m in a tile of {error:g} m"
+            self._find("TILE_ERROR_NOT_SHRINKING", uri, message)
+        if np.abs(np.array(_box(root)) - box).max() > 1e-6:
+            self._find("TILE_BOX_OUTSIDE_PARENT", uri, "its box is not that of its tile")
+        return root
+
+    def _add_implicit(self, document: Any) -> None:
+        """Expand the subtrees."""
+        root = document["root"]
+        if set(root) & {"children", "contents"}:
+            raise FormatError("an implicit root has children of its own")
+        plan = Implicit.of(document)
+        self.known |= plan.names
+        for tile in implicit_tiles(self.folder, plan, self._find, self.known):
+            self.parent.append(tile.parent)
+            self.tiles.append((tile.error, tile.box, tile.uri))
+
+    def _find(self, code: str, name: str, message: str) -> None:
+        self.findings.append(Issue("ERROR", code, "tiles", name, message))
+
+    def contents(self) -> TilesetContents:
+        """The table."""
+        if not self.tiles:  # what should hold them is broken
+            self.parent, self.tiles = [-1], [(0.0, [0.0] * 3 + [1, 0, 0, 0, 1, 0, 0, 0, 1], "")]
+        depth = np.zeros(len(self.tiles), dtype=np.int64)
+        for row, parent in enumerate(self.parent):
+            depth[row] = depth[parent] + 1 if parent >= 0 else 0
+        uris = [uri for _, _, uri in self.tiles]
+        self.findings += _stray_files(self.folder, self.known | set(uris))
+        return TilesetContents(
+            self.error,
+            np.array(self.parent),
+            depth,
+            np.array([error for error, _, _ in self.tiles]),
+            np.array([box for _, box, _ in self.tiles]),
+            np.array(uris, dtype=TEXT),
+            functools.partial(read_content, self.folder),
+            self.version,
+            self.is_implicit,
+            tuple(self.findings),
+        )
 
 
-def _refuse_constant(name: str) -> None:
-    raise FormatError(f"{name} is no number in JSON")
-
-
-def _read_tree(document: Any, load: Callable[[str], TileContent]) -> TilesetContents:
-    """Tiles of the tileset, breadth first."""
-    if document["asset"]["version"] != "1.1":
-        raise FormatError(f"3D Tiles 1.1 expected, not {document['asset']['version']}")
+def _external_root(document: Any) -> Any:
+    """Root of an external tileset."""
+    finite([document["geometricError"]])
     root = document["root"]
-    if root["refine"] != "REPLACE":
-        raise FormatError("refinement by replacement expected")
-    if len(_numbers(root["transform"])) != 16:
-        raise FormatError("16 numbers expected as transform of the root")
-    tiles, parent, depth = [root], [-1], [0]
-    for row, tile in enumerate(tiles):  # grows while it is walked
-        foreign = {"implicitTiling", "contents", "viewerRequestVolume"} & set(tile)
-        if foreign or (row and {"transform", "refine"} & set(tile)):
-            raise FormatError(f"tile {row} has keys that cimkit does not write")
-        for child in tile.get("children", []):
-            tiles.append(child)
-            parent.append(row)
-            depth.append(depth[row] + 1)
-    return TilesetContents(
-        _numbers([document["geometricError"]])[0],
-        np.array(parent),
-        np.array(depth),
-        np.array(_numbers([tile["geometricError"] for tile in tiles])),
-        np.array([_numbers(tile["boundingVolume"]["box"]) for tile in tiles]),
-        np.array([_uri(tile) for tile in tiles], dtype=TEXT),
-        load,
-    )
+    finite([root["geometricError"]])
+    if root.get("refine", "REPLACE") != "REPLACE" or "transform" in root:
+        raise FormatError("an external tileset with a transform, or another refinement")
+    return root
 
 
-def _numbers(values: Any) -> list[float]:
-    """Take a list of finite numbers."""
-    for value in values:
-        if isinstance(value, bool) or not math.isfinite(value):
-            raise FormatError(f"{value!r} is no finite number")
-    return [float(value) for value in values]
+def _box(tile: Any) -> list[float]:
+    """Bounding box of a tile."""
+    box = finite(tile["boundingVolume"]["box"])
+    if len(box) != 12:
+        raise FormatError(f"{len(box)} numbers in a box")
+    return box
 
 
 def _uri(tile: Any) -> str:
@@ -165,141 +250,33 @@ def _uri(tile: Any) -> str:
     if "content" not in tile:
         return ""
     uri = tile["content"]["uri"]
-    if not re.fullmatch(r"\w[\w.-]*\.glb", uri):
-        raise FormatError(f"content {uri!r}: a glb beside the tileset expected")
+    if not (_NAME.fullmatch(uri) and uri.endswith((".glb", ".b3dm", ".json"))):
+        raise FormatError(f"content {uri!r}: a file beside the tileset expected")
     return str(uri)
 
 
-class _Glb:
-    """A binary glTF of one mesh with one primitive and one property table."""
-
-    def __init__(self, data: bytes) -> None:
-        magic, version, length, size, kind = struct.unpack_from("<4s3I4s", data)
-        if (magic, version, kind) != (b"glTF", 2, b"JSON") or length != len(data):
-            raise FormatError(f"no whole binary glTF 2.0 ({len(data):,} of {length:,} bytes)")
-        self.json = _read_json(data[20 : 20 + size])
-        binary_size, kind = struct.unpack_from("<I4s", data, 20 + size)
-        self.binary = data[28 + size :]
-        if kind != b"BIN\0" or binary_size != len(self.binary):
-            raise FormatError("the binary chunk is not as long as announced")
-
-    def content(self) -> TileContent:
-        """Everything that is checked."""
-        primitive = self.only("meshes")["primitives"][0]
-        if primitive.get("mode", 4) != 4:
-            raise FormatError("triangles expected")
-        node = self.only("nodes")
-        if set(node) & {"rotation", "matrix", "children"}:
-            raise FormatError("a node without rotation, matrix and children expected")
-        scale, *others = {*_numbers(node.get("scale", [1.0, 1.0, 1.0]))}
-        if others or scale <= 0:
-            raise FormatError("one scale for all axes expected")
-        stored = self.accessor(primitive["attributes"]["POSITION"], "VEC3")
-        positions = stored * scale + np.array(_numbers(node.get("translation", [0.0] * 3)))
-        normals = self.accessor(primitive["attributes"]["NORMAL"], "VEC3")
-        indices = self.accessor(primitive["indices"], "SCALAR").astype(np.int64)
-        if len(indices) % 3 or (len(indices) and indices.max() >= len(positions)):
-            raise FormatError("indices point outside the vertices")
-        (features,) = primitive["extensions"]["EXT_mesh_features"]["featureIds"]
-        name = f"_FEATURE_ID_{int(features['attribute'])}"
-        feature = self.accessor(primitive["attributes"][name], "SCALAR")
-        if not len(positions) == len(normals) == len(feature):
-            raise FormatError("the attributes differ in length")
-        if np.abs(feature).max() > 2**24:
-            raise FormatError("a feature id is larger than float32 can count")
-        metadata = self.json["extensions"]["EXT_structural_metadata"]
-        table = metadata["propertyTables"][int(features["propertyTable"])]
-        properties, enums = self.columns(metadata["schema"], table)
-        return TileContent(
-            _z_up(positions),
-            _z_up(normals),
-            indices.reshape(-1, 3),
-            feature.astype(np.int64),
-            scale if stored.dtype.kind == "u" else 0.0,
-            int(features["featureCount"]),
-            int(table["count"]),
-            properties,
-            enums,
-        )
-
-    def only(self, name: str) -> Any:
-        """Take the one item of a list."""
-        (item,) = self.json[name]
-        return item
-
-    def view(self, index: int) -> tuple[bytes, int]:
-        """Bytes of a buffer view, and its stride or 0."""
-        view = self.json["bufferViews"][_natural(index)]
-        start, size = _natural(view.get("byteOffset", 0)), _natural(view["byteLength"])
-        if start + size > len(self.binary):
-            raise FormatError("a buffer view leaves the buffer")
-        return self.binary[start : start + size], _natural(view.get("byteStride", 0))
-
-    def accessor(self, index: int, kind: str) -> Any:
-        """Values of an accessor, shape (n, width) or (n,), normalized ones as float64."""
-        item = self.json["accessors"][_natural(index)]
-        if item["type"] != kind or "sparse" in item:
-            raise FormatError(f"a plain accessor of type {kind} expected")
-        data, stride = self.view(item["bufferView"])
-        number, width = np.dtype(_COMPONENT[item["componentType"]]), _WIDTH[kind]
-        values: NDArray[Any] = np.ndarray(
-            (_natural(item["count"]), width),
-            number,
-            data,
-            _natural(item.get("byteOffset", 0)),
-            (stride or number.itemsize * width, number.itemsize),
-        )
-        if number.kind == "f" and not np.isfinite(values).all():
-            raise FormatError("a vertex is not finite")
-        if item.get("normalized", False):
-            values = np.maximum(values / np.iinfo(number).max, -1.0)
-        return values if width > 1 else values[:, 0]
-
-    def columns(
-        self, schema: Any, table: Any
-    ) -> tuple[dict[str, PropertyColumn], dict[str, dict[int, str]]]:
-        """Columns of a property table, and the names of its enums."""
-        kinds = schema["classes"][table["class"]]["properties"]
-        columns: dict[str, PropertyColumn] = {}
-        enums: dict[str, dict[int, str]] = {}
-        for name, column in table["properties"].items():
-            kind, n = kinds[name], _natural(table["count"])
-            if kind["type"] == "STRING":
-                columns[name] = self.texts(column, n)
-                continue
-            number = kind.get("componentType")
-            if kind["type"] == "ENUM":
-                enum = schema["enums"][kind["enumType"]]
-                number = enum.get("valueType", "UINT16")
-                enums[name] = {int(item["value"]): item["name"] for item in enum["values"]}
-            data, _ = self.view(column["values"])
-            if len(data) != n * np.dtype(_NUMBER[number]).itemsize:
-                raise FormatError(f"column {name}: not {n} values of type {number}")
-            values = np.frombuffer(data, _NUMBER[number])
-            columns[name] = values.astype(np.int64 if name in enums else np.float64)
-        return columns, enums
-
-    def texts(self, column: Any, n: int) -> Any:
-        """Cut a text column into its rows."""
-        data, _ = self.view(column["values"])
-        ends = np.frombuffer(
-            self.view(column["stringOffsets"])[0],
-            _NUMBER[column.get("stringOffsetType", "UINT32")],
-        ).astype(np.int64)
-        whole = len(ends) == n + 1 and ends[0] == 0 and ends[-1] == len(data)
-        if not whole or (np.diff(ends) < 0).any():
-            raise FormatError(f"the offsets of a text column do not fit {n} rows")
-        cuts = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-        return np.array([data[a:b].decode() for a, b in cuts], dtype=TEXT)
+def _stray_files(folder: Path, known: set[str]) -> list[Issue]:
+    """Files beside the tileset that no tile names, and twins that differ."""
+    issues = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or name.split("/")[0] in OTHER_FOLDERS or name in OTHER_FILES:
+            continue
+        if path.suffix == ".gz":
+            issues += _check_twin(path, name)
+        elif name not in known and path.suffix in (".glb", ".b3dm", ".json", ".subtree"):
+            message = "no tile names this file"
+            issues.append(Issue("WARNING", "TILE_FILE_UNUSED", "tiles", name, message))
+    return issues
 
 
-def _natural(value: Any) -> int:
-    """Take a whole number, not negative: Python would count from the end."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise FormatError(f"{value!r} is no count")
-    return value
-
-
-def _z_up(xyz: Any) -> Any:
-    """From the y-up axes of glTF to east, north, up."""
-    return np.column_stack([xyz[:, 0], -xyz[:, 2], xyz[:, 1]]).astype(np.float64)
+def _check_twin(path: Path, name: str) -> list[Issue]:
+    """Hold a compressed file against the one beside it."""
+    try:
+        same = gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+    except (OSError, EOFError, zlib.error):
+        same = False
+    if same:
+        return []
+    message = "is not what the file beside it holds"
+    return [Issue("ERROR", "TILE_GZIP_DIFFERS", "tiles", name, message)]

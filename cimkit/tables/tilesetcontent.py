@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cimkit.tables.issue import Issue
+
 PropertyColumn = TextArray | FloatArray | IntArray
 
 
@@ -72,7 +74,7 @@ class TileContent:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TilesetContents:
-    """Tiles of an explicit tileset, breadth first; contents are read when they are asked for.
+    """Tiles of a tileset, parents first; contents are read when they are asked for.
 
     Parameters
     ----------
@@ -89,6 +91,12 @@ class TilesetContents:
     load : callable
         Takes a `uri`, returns a `TileContent`; raises `InputError` where there is no such file,
         `FormatError` where it is damaged. Contents are not kept: a city is larger than memory.
+    version : str
+        Of 3D Tiles.
+    implicit : bool
+        Whether tiles are said to be there by bits: then some have no content.
+    findings : tuple of Issue
+        What was wrong with documents and subtrees.
     """
 
     tileset_error: float
@@ -98,6 +106,9 @@ class TilesetContents:
     box: FloatArray
     uri: TextArray
     load: Callable[[str], TileContent]
+    version: str = "1.1"
+    implicit: bool = False
+    findings: tuple[Issue, ...] = ()
 
     def __post_init__(self) -> None:
         put = object.__setattr__

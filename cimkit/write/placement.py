@@ -145,9 +145,9 @@ _EXPONENTS = np.array([(i, j) for i in range(6) for j in range(6 - i)]).T
 
 @functools.lru_cache(maxsize=1)
 def _fitting() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Places to fit to, places to try at, and the matrix that gives coefficients from values."""
+    """Places to fit to and to try at, and the matrix from values to coefficients."""
     nodes, tried = (_grid(np.cos(np.pi * (np.arange(n) + 0.5) / n)) for n in (7, 6))
-    return nodes, tried, np.linalg.pinv(_powers(nodes))
+    return nodes, tried, np.asarray(np.linalg.pinv(_powers(nodes)), dtype=np.float64)
 
 
 def _powers(uv: FloatArray) -> FloatArray:

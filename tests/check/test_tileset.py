@@ -15,8 +15,9 @@ from tests.extruded import boxes, write_tiles
 
 
 @pytest.fixture
-def tileset(tmp_path):
+def tileset(tmp_path, monkeypatch):
     """A sound tileset of 60 buildings on three levels."""
+    monkeypatch.setattr("cimkit.steps.tile.WORTH_BYTES", 0)
     return write_tiles(tmp_path, boxes(60), tile_buildings=8)
 
 
@@ -108,7 +109,8 @@ def test_tile_without_content(tileset):
     contents = read_tileset(tileset)
     uri = contents.uri.copy()
     uri[first_leaf(contents)] = ""
-    assert codes(replace(contents, uri=uri)) == ["TILE_CONTENT_MISSING"]
+    found = codes(replace(contents, uri=uri))
+    assert found[0] == "TILE_CONTENT_MISSING"
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -162,7 +164,15 @@ def test_enum_number_without_name(tileset):
         first_leaf(contents),
         properties=lambda c: {**c.properties, "lod": c.properties["lod"] + 7},
     )
-    assert codes(changed) == ["TILE_ENUM_UNKNOWN"]
+    assert codes(changed) == ["TILE_ENUM_UNKNOWN", "TILE_PROPERTY_DIFFERS"]
+
+
+def test_two_tiles_that_contradict_each_other(tileset):
+    contents = read_tileset(tileset)
+    changed = altered(
+        contents, 0, properties=lambda c: {**c.properties, "height": c.properties["height"] + 1}
+    )
+    assert codes(changed) == ["TILE_PROPERTY_DIFFERS"]
 
 
 def test_normals_that_are_too_short(tileset):
@@ -225,15 +235,21 @@ def test_building_in_two_leaves(tileset):
     ids = contents.load(str(contents.uri[second])).properties["building_id"].tolist()
     number = next(i for i, name in enumerate(ids) if name not in above)
     twin = contents.load(str(contents.uri[first])).properties["building_id"][0]
-    (issue,) = check_tileset(renamed(contents, second, number, twin))
-    assert (issue.code, issue.id) == ("TILE_BUILDING_REPEATED", contents.uri[second])
+    found = check_tileset(renamed(contents, second, number, twin))
+    assert {issue.code for issue in found} == {
+        "TILE_BUILDING_REPEATED",
+        "TILE_PROPERTY_DIFFERS",
+    }
+    (issue,) = (one for one in found if one.code == "TILE_BUILDING_REPEATED")
+    assert issue.id == contents.uri[second]
     assert twin in issue.message
 
 
 def test_building_twice_in_one_tile_above_the_leaves(tileset):
     contents = read_tileset(tileset)
     ids = contents.load(str(contents.uri[0])).properties["building_id"]
-    assert codes(renamed(contents, 0, 0, ids[1])) == ["TILE_BUILDING_REPEATED"]
+    found = codes(renamed(contents, 0, 0, ids[1]))
+    assert found == ["TILE_BUILDING_REPEATED", "TILE_PROPERTY_DIFFERS"]
 
 
 def test_building_that_vanishes_on_refinement(tileset):
@@ -260,6 +276,7 @@ def rewrite(tileset, change):
     data = struct.pack("<4s3I4s", b"glTF", 2, length, len(text), b"JSON") + text
     data += struct.pack("<I4s", len(binary), b"BIN\0") + bytes(binary)
     new = hashlib.sha256(data).hexdigest()[:16] + ".glb"
+    (tileset.parent / old).unlink()
     (tileset.parent / new).write_bytes(data)
     tileset.write_text(tileset.read_text().replace(old, new))
     return read_tileset(tileset)
@@ -272,7 +289,8 @@ def table_of(document):
 def break_offsets(document, binary):
     column = table_of(document)["properties"]["building_id"]["stringOffsets"]
     start = document["bufferViews"][column]["byteOffset"]
-    binary[start + 4 : start + 8] = b"\xff\xff\xff\x7f"
+    size = document["bufferViews"][column]["byteLength"]
+    binary[start : start + size] = binary[start : start + size][::-1]  # falling
 
 
 def break_index(document, binary):
@@ -310,16 +328,16 @@ def test_rewriting_alone_does_no_harm(tileset):
     ("change", "message"),
     [
         (lambda text: text[: len(text) // 2], "damaged"),
-        (lambda text: text.replace('"1.1"', '"1.0"'), "3D Tiles 1.1"),
+        (lambda text: text.replace('"1.1"', '"2.0"'), "3D Tiles 1.0 or 1.1"),
         (lambda text: text.replace("REPLACE", "ADD"), "replacement"),
         (lambda text: text.replace('"box":[', '"box":[NaN,'), "NaN"),
         (lambda text: text.replace('"box":[', '"box":[0,'), "damaged|box"),
         (lambda text: text.replace('"uri":"', '"uri":"../'), "beside the tileset"),
-        (lambda text: text.replace('"children"', '"implicitTiling"', 1), "does not write"),
+        (lambda text: text.replace('"children"', '"viewerRequestVolume"', 1), "does not write"),
         (lambda text: "[" * 100_000, "damaged"),
         (lambda text: "[]", "damaged"),
     ],
-    ids=["cut", "1.0", "ADD", "NaN", "13 numbers", "escape", "implicit", "deep", "list"],
+    ids=["cut", "2.0", "ADD", "NaN", "13 numbers", "escape", "request volume", "deep", "list"],
 )
 def test_documents_that_are_refused(tileset, change, message):
     tileset.write_text(change(tileset.read_text()))
