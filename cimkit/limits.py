@@ -39,6 +39,9 @@ CSV_BYTES_MAX = 4_000_000_000
 TEXT_CHARACTERS_MAX = 10_000
 """Characters of one identifier or address."""
 
+SINGLE_PAGE_BYTES_MAX = 40_000_000
+"""Tiles in one HTML file: a browser takes such a page in some seconds."""
+
 TILE_TEXT_CHARACTERS_MAX = 1_000
 """Characters of one text in a tile: a client holds the texts of all tiles that it shows."""
 

@@ -26,7 +26,7 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR_OF_ROOM = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-FILE_ROOMS = {"read", "write", "register", "cli"}
+FILE_ROOMS = {"read", "write", "register", "cli", "view"}
 
 
 def room_of(path: Path) -> str:

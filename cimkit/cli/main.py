@@ -19,6 +19,7 @@ from cimkit.cli.sample import sample
 from cimkit.cli.terminal import explained
 from cimkit.cli.tile import tile
 from cimkit.cli.versions import print_versions
+from cimkit.cli.view import view
 
 app = typer.Typer(
     name="cimkit",
@@ -28,7 +29,7 @@ app = typer.Typer(
     "5 worker, 70 a fault of cimkit, 130 interrupted.",
 )
 
-for command in (demo, info, build, tile, check, review, sample):
+for command in (demo, info, build, tile, view, check, review, sample):
     app.command()(explained()(command))
 app.add_typer(code)
 app.add_typer(register)

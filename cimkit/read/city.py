@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,22 @@ class City:
     def crs(self) -> str:
         """Working CRS of the build."""
         return str(self.manifest["parameters"]["crs"])
+
+    def view(self, **keys: Any) -> Any:
+        """Show the city in a browser, or in a notebook.
+
+        Parameters
+        ----------
+        **keys
+            Of `cimkit.view.view_city`.
+
+        Returns
+        -------
+        cimkit.view.CityView
+            Its `url` opens in a browser; in a notebook it shows itself.
+        """
+        # By name: what speaks to browsers lies floors above the reading of files.
+        return import_module("cimkit.view").view_city(self.path, **keys)
 
     @cached_property
     def run(self) -> dict[str, Any]:

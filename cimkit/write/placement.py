@@ -90,6 +90,14 @@ class Placement:
             raise CrsError(f"{self.crs}: coordinates lie outside what this CRS can map")
         return ecef
 
+    def to_geodetic(self, xyz: FloatArray) -> FloatArray:
+        """Longitude and latitude (WGS 84, degrees), ellipsoidal height of places in `crs`."""
+        transformer = _to_geodetic(self.crs, self.origin[:2])
+        places = np.repeat(xyz, 2, axis=0) if len(xyz) == 1 else xyz  # as in to_ecef
+        lon, lat = transformer.transform(places[:, 0], places[:, 1])
+        found = np.column_stack([lon, lat, places[:, 2] + self.undulation])
+        return np.asarray(found[: len(xyz)])
+
     def to_root(self, xyz: FloatArray) -> FloatArray:
         """Coordinates in the root frame of places in `crs`, both of shape (n, 3)."""
         origin, axes = _root_frame(self)

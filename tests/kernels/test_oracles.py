@@ -55,6 +55,7 @@ OWN_TESTS = {
         "roof_raster",
         "face_triangles",
         "roof_deviation",
+        "surface_polynomial",
     )
 }
 """What these make is not one answer but a structure: other tests judge it by exact geometry."""

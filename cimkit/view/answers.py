@@ -1,0 +1,343 @@
+"""What the page asks of a city: where things are, what is found by a text, what is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import struct
+import unicodedata
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyproj
+
+from cimkit.errors import FormatError, InputError
+from cimkit.tables._columns import FloatArray
+from cimkit.write.placement import Placement
+
+SEARCH_MAX = 100
+"""Rows that one search may ask for."""
+
+IDS_MAX = 70_000
+"""Buildings that may be asked for at once: more are in no tile."""
+
+LAYERS = {"buildings": "", "terrain": "terrain/", "points": "points/"}
+"""Tilesets, and where they lie below that of the buildings."""
+
+_QUALITY = ("passes", "fails", "roof_type", "rmse_lod22", "point_density", "nodata_fraction")
+_LEFT_OUT = {"fid", "geom", "building_id", "code", "address", *_QUALITY}
+_CONFLICT = "conflict"
+_COUNTS = ("buildings", "addresses", "links")
+
+
+class Answers(Protocol):
+    """What a server, and a single page, need of what they show."""
+
+    folder: Path
+
+    def city(self) -> dict[str, Any]:
+        """Return the configuration of the page."""
+
+    def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Return what is found by a text, the best first."""
+
+    def building(self, name: str) -> dict[str, Any] | None:
+        """Return what is known of a building."""
+
+    def attributes(self, names: list[str]) -> dict[str, list[str | None]]:
+        """Return what tiles do not say of some buildings."""
+
+
+def open_answers(path: str | Path) -> Answers:
+    """Answers of a city folder, or of a tileset alone.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    path = Path(path)
+    if (path / "city.gpkg").is_file() and (path / "tiles" / "tileset.json").is_file():
+        return CityAnswers(path)
+    folder = path.parent if path.name == "tileset.json" else path
+    if (folder / "tileset.json").is_file():
+        return TilesetAnswers(folder)
+    raise InputError(
+        "is no city folder and no tileset" if path.exists() else "does not exist",
+        path=str(path),
+        hint="Name a folder that cimkit build or cimkit tile has made.",
+    )
+
+
+def _tilesets(folder: Path, prefix: str) -> dict[str, str | None]:
+    """Addresses of the tilesets that are there."""
+    return {
+        name: f"data/{prefix}{below}tileset.json"
+        if (folder / prefix / below / "tileset.json").is_file()
+        else None
+        for name, below in LAYERS.items()
+    }
+
+
+class TilesetAnswers:
+    """Of a tileset alone: what its tiles say is all that is known."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def city(self) -> dict[str, Any]:
+        """Return the configuration of the page."""
+        path = self.folder / "tileset.json"
+        try:
+            document = json.loads(path.read_bytes())
+            root = document["root"]
+            centre = _centre_of(root)
+            said = document.get("metadata", {}).get("properties", document.get("extras", {}))
+            crs = str(said.get("crs", ""))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FormatError(
+                f"is no tileset of boxes in one frame ({error!r})",
+                path=str(path),
+                hint="cimkit check says what is wrong.",
+            ) from error
+        counts = {"buildings": _buildings_of(self.folder / "manifest.json")}
+        if counts["buildings"] is None:
+            counts["buildings"] = int("content" in root or "implicitTiling" in root)
+        return {
+            "title": self.folder.resolve().name,
+            "crs": crs,
+            "counts": {**counts, "addresses": 0, "links": 0},
+            "tilesets": _tilesets(self.folder, ""),
+            "centre": centre,
+            "has": {"search": False, "details": False, "attributes": False},
+        }
+
+    def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Return nothing."""
+        return []
+
+    def building(self, name: str) -> dict[str, Any] | None:
+        """Return nothing."""
+        return None
+
+    def attributes(self, names: list[str]) -> dict[str, list[str | None]]:
+        """Return nothing for each."""
+        return {"quality": [None] * len(names), "link_state": [None] * len(names)}
+
+
+def _buildings_of(manifest: Path) -> int | None:
+    """Number of buildings that a manifest states."""
+    try:
+        return int(json.loads(manifest.read_bytes())["counts"]["buildings"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _centre_of(root: Any) -> dict[str, float]:
+    """Foot of the middle of a root box, in degrees, and how far the box reaches."""
+    box = np.array(root["boundingVolume"]["box"], dtype=np.float64).reshape(4, 3)
+    matrix = np.array(root["transform"], dtype=np.float64).reshape(4, 4).T
+    foot = box[0] - [0.0, 0.0, np.abs(box[1:, 2]).sum()]
+    earth = matrix[:3, :3] @ foot + matrix[:3, 3]
+    to_geodetic = pyproj.Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
+    lon, lat, height = to_geodetic.transform(*earth.tolist())
+    radius = float(np.hypot(*np.abs(box[1:, :2]).sum(axis=0)))
+    return {"lon": lon, "lat": lat, "height": height, "radius": max(radius, 60.0)}
+
+
+class CityAnswers:
+    """Of a city folder: from its GeoPackage, row by row as it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = json.loads((folder / "manifest.json").read_bytes())
+        parameters = self.manifest["parameters"]
+        self.crs = str(parameters["crs"])
+        self.undulation = float(parameters["undulation"] or 0.0)
+        self._boxes: FloatArray | None = None
+        self._placement: Placement | None = None
+
+    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Rows of a query; each has a connection of its own, for threads do not share one."""
+        name = (self.folder / "city.gpkg").resolve().as_uri()
+        connection = sqlite3.connect(f"{name}?mode=ro&immutable=1", uri=True)
+        try:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def _has_links(self) -> bool:
+        return bool(self.manifest["counts"].get("addresses"))
+
+    def city(self) -> dict[str, Any]:
+        """Return the configuration of the page."""
+        counts = self.manifest["counts"]
+        centre = {"lon": 0.0, "lat": 0.0, "height": 0.0, "radius": 500.0}
+        box = self._all_boxes()
+        if len(box):
+            middle = np.median((box[:, :2] + box[:, 2:]) / 2, axis=0)
+            away = np.hypot(*((box[:, :2] + box[:, 2:]) / 2 - middle).T)
+            (ground,) = self._rows("SELECT avg(h_ground) AS z FROM buildings")[0]
+            x, y = middle.tolist()
+            lon, lat, height = self._geodetic(x, y, float(ground or 0.0))
+            radius = max(float(np.quantile(away, 0.95)), 100.0)
+            centre = {"lon": lon, "lat": lat, "height": height, "radius": radius}
+        return {
+            "title": self.folder.resolve().name,
+            "crs": self.crs,
+            "counts": {
+                name: counts.get(name, 0) for name in ("buildings", "addresses", "links")
+            },
+            "tilesets": _tilesets(self.folder, "tiles/"),
+            "centre": centre,
+            "has": {"search": True, "details": True, "attributes": True},
+        }
+
+    def _all_boxes(self) -> FloatArray:
+        """Boxes of all buildings in the CRS, from the heads of their geometries."""
+        if self._boxes is None:
+            heads = self._rows("SELECT substr(geom, 1, 40) AS head FROM buildings")
+            found = [_envelope(row["head"]) for row in heads]
+            self._boxes = np.array([b for b in found if b is not None]).reshape(-1, 4)
+        return self._boxes
+
+    def _geodetic(self, x: float, y: float, z: float) -> tuple[float, float, float]:
+        """Longitude, latitude (degrees) and ellipsoidal height of a place in the CRS."""
+        if self._placement is None:
+            self._placement = Placement(self.crs, self.undulation, (x, y, 0.0))
+        lon, lat, height = self._placement.to_geodetic(np.array([[x, y, z]]))[0].tolist()
+        return lon, lat, height
+
+    def _place(self, row: sqlite3.Row) -> dict[str, float]:
+        """Roof of a building, and how far it reaches."""
+        box = _envelope(row["head"]) or (0.0, 0.0, 0.0, 0.0)
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        lon, lat, height = self._geodetic(x, y, row["h_ground"] + row["height"])
+        radius = math.hypot(box[2] - box[0], box[3] - box[1]) / 2
+        return {"lon": lon, "lat": lat, "height": height, "radius": max(radius, row["height"])}
+
+    def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Return what is found by a text: codes and identifiers first, then addresses."""
+        text = unicodedata.normalize("NFKC", text).strip()
+        limit = min(max(limit, 1), SEARCH_MAX)
+        if not text:
+            return []
+        columns = "building_id, code, h_ground, height, address, substr(geom, 1, 40) AS head"
+        starts = _like(text) + "%"
+        found = [
+            {**_named(row, "building", row["address"]), **self._place(row)}
+            for row in self._rows(
+                f"SELECT {columns} FROM buildings WHERE code LIKE ? ESCAPE '!' "  # noqa: S608
+                "OR building_id LIKE ? ESCAPE '!' "
+                "ORDER BY code <> ? AND building_id <> ?, code, building_id LIMIT ?",
+                *(starts, starts, text, text, limit),
+            )
+        ]
+        if len(found) < limit and self._has_links():
+            found += self._addresses(text, limit - len(found))
+        return found
+
+    def _addresses(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Return linked addresses that hold all words of a text, the shortest first."""
+        words = [f"%{_like(word)}%" for word in text.split()]
+        each = " AND ".join(["a.address_text LIKE ? ESCAPE '!'"] * len(words))
+        rows = self._rows(
+            "SELECT a.address_text AS text, b.building_id, b.code, b.h_ground, b.height, "  # noqa: S608
+            "substr(b.geom, 1, 40) AS head FROM addresses a "
+            "JOIN links l ON l.address_id = a.address_id "
+            "JOIN buildings b ON b.building_id = l.building_id "
+            f"WHERE {each} "
+            "ORDER BY length(a.address_text), a.address_text, b.building_id LIMIT ?",
+            *(*words, limit),
+        )
+        return [{**_named(row, "address", row["text"]), **self._place(row)} for row in rows]
+
+    def building(self, name: str) -> dict[str, Any] | None:
+        """Return what is known of a building."""
+        rows = self._rows(
+            "SELECT *, substr(geom, 1, 40) AS head FROM buildings WHERE building_id = ?", name
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        keys = [key for key in row.keys() if key not in _LEFT_OUT and key != "head"]  # noqa: SIM118
+        return {
+            "building_id": name,
+            "code": row["code"] or "",
+            **self._place(row),
+            "attributes": {key: row[key] for key in keys},
+            "quality": {key: row[key] for key in _QUALITY if key in row.keys()},  # noqa: SIM118
+            "addresses": self._links_of(name) if self._has_links() else [],
+            "issues": [
+                dict(issue)
+                for issue in self._rows(
+                    "SELECT severity, code, message FROM issues WHERE id = ? ORDER BY fid", name
+                )
+            ],
+        }
+
+    def _links_of(self, name: str) -> list[dict[str, Any]]:
+        """Return the addresses of a building, the primary one first."""
+        rows = self._rows(
+            "SELECT a.address_id, a.address_text AS text, l.rule, l.confidence, l.distance_m, "
+            'l."primary", l.conflicts, l.matched_elements AS evidence FROM links l '
+            "JOIN addresses a ON a.address_id = l.address_id WHERE l.building_id = ? "
+            'ORDER BY l."primary" DESC, l.confidence DESC, a.address_id',
+            name,
+        )
+        return [dict(row) for row in rows]
+
+    def names(self) -> list[str]:
+        """Return all buildings."""
+        rows = self._rows("SELECT building_id FROM buildings ORDER BY building_id")
+        return [str(row["building_id"]) for row in rows]
+
+    def attributes(self, names: list[str]) -> dict[str, list[str | None]]:
+        """Return quality and state of the links of some buildings."""
+        names = names[:IDS_MAX]
+        asked = json.dumps(names)
+        some = "(SELECT value FROM json_each(?))"
+        passed = {
+            row["building_id"]: "good" if row["passes"] else "doubtful"
+            for row in self._rows(
+                f"SELECT building_id, passes FROM buildings WHERE building_id IN {some}",  # noqa: S608
+                asked,
+            )
+        }
+        state = dict.fromkeys(passed, "unlinked")
+        if self._has_links():
+            for row in self._rows(
+                f"SELECT building_id, max(conflicts <> '') AS bad FROM links "  # noqa: S608
+                f"WHERE building_id IN {some} GROUP BY building_id",
+                asked,
+            ):
+                state[row["building_id"]] = _CONFLICT if row["bad"] else "linked"
+        return {
+            "quality": [passed.get(name) for name in names],
+            "link_state": [state.get(name) for name in names],
+        }
+
+
+def _named(row: sqlite3.Row, kind: str, text: str | None) -> dict[str, Any]:
+    """Names of a row of a search."""
+    named = {"building_id": row["building_id"], "code": row["code"] or ""}
+    return {"kind": kind, **named, "text": text or row["building_id"]}
+
+
+def _like(text: str) -> str:
+    """A text whose signs mean themselves in LIKE ... ESCAPE '!'."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _envelope(head: bytes | None) -> tuple[float, float, float, float] | None:
+    """Box of a geometry of a GeoPackage from its head: xmin, ymin, xmax, ymax."""
+    if head is None or len(head) < 40 or head[:2] != b"GP":
+        return None
+    order = "<" if head[3] & 1 else ">"
+    if not head[3] >> 1 & 7:
+        return None
+    west, east, south, north = struct.unpack_from(f"{order}4d", head, 8)
+    return west, south, east, north

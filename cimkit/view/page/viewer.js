@@ -1,0 +1,276 @@
+// The scene: light, camera, layers of tiles; draws only when something has changed.
+import {
+  Color,
+  DirectionalLight,
+  Fog,
+  HemisphereLight,
+  Mesh,
+  MeshLambertMaterial,
+  NeutralToneMapping,
+  PCFShadowMap,
+  PerspectiveCamera,
+  Plane,
+  CircleGeometry,
+  Raycaster,
+  Scene,
+  Vector2,
+  Vector3,
+  WebGLRenderer,
+} from "three";
+import { EnvironmentControls, TilesRenderer } from "3d-tiles-renderer";
+import { GLTFExtensionsPlugin, ImplicitTilingPlugin } from "3d-tiles-renderer/plugins";
+import { MeshoptDecoder } from "meshoptimizer";
+import { Buildings } from "./buildings.js";
+import { earthToLocal, toEarth } from "./frame.js";
+
+const SKY = new Color("#dfe8f1");
+const HAZE = new Color("#e6ecf2");
+const GROUND = new Color("#dcdcd4");
+const SHADOW_PIXELS = 2048;
+const ERROR_PIXELS = 12;
+
+export class Viewer {
+  /** @param {HTMLCanvasElement} canvas @param {import("./source.js").Source} source */
+  constructor(canvas, source) {
+    this.canvas = canvas;
+    this.source = source;
+    this.failures = [];
+    this.layers = {};
+    this.listeners = [];
+    this.toLocal = earthToLocal(source.city.centre);
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
+    this.renderer.toneMapping = NeutralToneMapping;
+    this.renderer.toneMappingExposure = 1.02;
+    this.renderer.shadowMap.enabled = true;
+    this.renderer.shadowMap.type = PCFShadowMap;
+    this.scene = new Scene();
+    this.scene.background = SKY;
+    this.scene.fog = new Fog(HAZE, 1000, 20000);
+    this.camera = new PerspectiveCamera(40, 1, 1, 60000);
+    this.buildings = new Buildings(source, () => this.redraw());
+    this.addLight();
+    this.addGround();
+    this.addControls();
+    this.needed = 3;
+    this.resize();
+    new ResizeObserver(() => this.resize()).observe(canvas);
+    requestAnimationFrame(() => this.loop());
+  }
+
+  addLight() {
+    this.scene.add(new HemisphereLight(0xf3f7ff, 0xb8b2a6, 1.75));
+    this.sun = new DirectionalLight(0xfff1dd, 2.35);
+    this.sun.castShadow = true;
+    this.sun.shadow.mapSize.set(SHADOW_PIXELS, SHADOW_PIXELS);
+    this.sun.shadow.radius = 3;
+    this.sun.shadow.normalBias = 0.6;
+    this.sun.shadow.bias = -0.0004;
+    this.scene.add(this.sun, this.sun.target);
+  }
+
+  addGround() {
+    this.ground = new Mesh(
+      new CircleGeometry(60000, 96).rotateX(-Math.PI / 2),
+      new MeshLambertMaterial({ color: GROUND }),
+    );
+    this.ground.receiveShadow = true;
+    this.ground.position.y = -0.4;
+    this.scene.add(this.ground);
+  }
+
+  addControls() {
+    const controls = new EnvironmentControls(this.scene, this.camera, this.canvas);
+    controls.minDistance = 4;
+    controls.maxDistance = 60000;
+    controls.cameraRadius = 2;
+    controls.enableDamping = true;
+    controls.fallbackPlane = new Plane(new Vector3(0, 1, 0), 0);
+    controls.addEventListener("change", () => this.redraw());
+    controls.addEventListener("start", () => this.redraw());
+    this.controls = controls;
+  }
+
+  /** Load a tileset as a layer. @returns {Promise<void>} once its root is known */
+  addLayer(name, url) {
+    const tiles = new TilesRenderer(url);
+    tiles.registerPlugin(new ImplicitTilingPlugin());
+    tiles.registerPlugin(new GLTFExtensionsPlugin({ metadata: true, meshoptDecoder: MeshoptDecoder, autoDispose: false }));
+    if (this.source.file) {
+      tiles.registerPlugin({ fetchData: (file) => Promise.resolve(this.source.file(String(file)) ?? new Response(null, { status: 404 })) });
+    }
+    tiles.errorTarget = ERROR_PIXELS;
+    tiles.setCamera(this.camera);
+    this.toLocal.decompose(tiles.group.position, tiles.group.quaternion, tiles.group.scale);
+    this.scene.add(tiles.group);
+    this.layers[name] = tiles;
+    tiles.addEventListener("load-model", ({ scene }) => {
+      if (name === "buildings") this.buildings.add(scene);
+      else scene.traverse((item) => (item.receiveShadow = true));
+      if (name === "terrain") this.ground.visible = false;
+      this.redraw();
+    });
+    tiles.addEventListener("dispose-model", ({ scene }) => this.buildings.remove(scene));
+    tiles.addEventListener("needs-update", () => this.redraw());
+    this.resize();
+    return new Promise((resolve, reject) => {
+      tiles.addEventListener("load-root-tileset", () => resolve());
+      tiles.addEventListener("load-tileset", () => resolve());
+      tiles.addEventListener("load-error", ({ url: file, error }) => {
+        this.failures.push(`${file}: ${error}`);
+        reject(error);
+      });
+    });
+  }
+
+  setLayer(name, on) {
+    if (this.layers[name]) this.layers[name].group.visible = on;
+    if (name === "terrain") this.ground.visible = !on || !this.layers.terrain;
+    this.redraw();
+  }
+
+  /** Pixels that a tile may be off: more is coarser and faster. */
+  setDetail(pixels) {
+    for (const tiles of Object.values(this.layers)) tiles.errorTarget = pixels;
+    this.redraw();
+  }
+
+  setShadows(on) {
+    this.sun.castShadow = on;
+    this.redraw();
+  }
+
+  resize() {
+    const [width, height] = [this.canvas.clientWidth || 1, this.canvas.clientHeight || 1];
+    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.setSize(width, height, false);
+    this.camera.aspect = width / height;
+    this.camera.updateProjectionMatrix();
+    for (const tiles of Object.values(this.layers)) tiles.setResolutionFromRenderer(this.camera, this.renderer);
+    this.redraw();
+  }
+
+  /** Have the next frames drawn. */
+  redraw() {
+    this.needed = Math.max(this.needed, 2);
+  }
+
+  /** Call after each frame that was drawn. */
+  onFrame(listener) {
+    this.listeners.push(listener);
+  }
+
+  loop() {
+    requestAnimationFrame(() => this.loop());
+    this.controls.update();
+    if (this.flight) this.fly();
+    if (!this.needed && !this.busy()) return;
+    this.needed = Math.max(0, this.needed - 1);
+    this.fit();
+    for (const tiles of Object.values(this.layers)) tiles.update();
+    this.renderer.render(this.scene, this.camera);
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Whether tiles are on their way. */
+  busy() {
+    return Object.values(this.layers).some(({ stats }) => stats.queued + stats.downloading + stats.parsing > 0);
+  }
+
+  /** Fit near and far, haze and the shadow to what is seen. */
+  fit() {
+    const [height, target] = [Math.max(this.camera.position.y, 2), this.focus()];
+    const range = target.distanceTo(this.camera.position);
+    this.camera.near = Math.max(0.5, Math.min(range, height) / 40);
+    this.camera.far = Math.max(4000, 40 * height + 4 * range);
+    this.camera.updateProjectionMatrix();
+    this.camera.updateMatrixWorld();
+    this.scene.fog.near = Math.max(600, 1.4 * range);
+    this.scene.fog.far = Math.max(6000, 9 * range);
+    const reach = Math.min(Math.max(0.9 * range, 90), 9000);
+    const shadow = this.sun.shadow;
+    Object.assign(shadow.camera, { left: -reach, right: reach, top: reach, bottom: -reach, near: 1, far: 6 * reach });
+    shadow.camera.updateProjectionMatrix();
+    shadow.normalBias = reach / 500;
+    this.sun.target.position.copy(target);
+    this.sun.position.copy(target).addScaledVector(new Vector3(-0.55, 0.68, 0.48).normalize(), 3 * reach);
+  }
+
+  /** Where the middle of the view meets the ground. */
+  focus() {
+    const direction = this.camera.getWorldDirection(new Vector3());
+    const down = Math.max(-direction.y, 0.04);
+    const range = Math.min(Math.max(this.camera.position.y, 2) / down, 40000);
+    return this.camera.position.clone().addScaledVector(direction, range);
+  }
+
+  /** Look at a place from a side: degrees and metres; pitch below the horizon. */
+  look({ target, range, heading = 0, pitch = 35 }) {
+    const [h, p] = [(heading * Math.PI) / 180, (pitch * Math.PI) / 180];
+    const back = new Vector3(-Math.sin(h) * Math.cos(p), Math.sin(p), Math.cos(h) * Math.cos(p));
+    this.camera.position.copy(target).addScaledVector(back, range);
+    this.camera.up.set(0, 1, 0);
+    this.camera.lookAt(target);
+    this.camera.updateMatrixWorld();
+    this.redraw();
+  }
+
+  /** Heading, pitch and range of the view. */
+  view() {
+    const [direction, target] = [this.camera.getWorldDirection(new Vector3()), this.focus()];
+    return {
+      target,
+      range: target.distanceTo(this.camera.position),
+      heading: ((Math.atan2(direction.x, -direction.z) * 180) / Math.PI + 360) % 360,
+      pitch: (Math.asin(Math.min(1, -direction.y)) * 180) / Math.PI,
+    };
+  }
+
+  /** Go to a view by a smooth way of some milliseconds. */
+  flyTo(view, duration = 900) {
+    const from = this.view();
+    const turn = ((view.heading - from.heading + 540) % 360) - 180;
+    this.flight = { from, to: view, turn, start: performance.now(), duration };
+  }
+
+  fly() {
+    const { from, to, turn, start, duration } = this.flight;
+    const share = Math.min((performance.now() - start) / duration, 1);
+    const eased = share * share * (3 - 2 * share);
+    this.look({
+      target: from.target.clone().lerp(to.target, eased),
+      range: from.range ** (1 - eased) * to.range ** eased,
+      heading: from.heading + turn * eased,
+      pitch: from.pitch + (to.pitch - from.pitch) * eased,
+    });
+    if (share === 1) this.flight = null;
+  }
+
+  /** Place in the local frame of longitude, latitude (degrees) and ellipsoidal height. */
+  place(lon, lat, height) {
+    return toEarth(lon, lat, height).applyMatrix4(this.toLocal);
+  }
+
+  /** First hit of the ray through a pixel of the canvas. */
+  hit(x, y, all = false) {
+    const size = new Vector2(this.canvas.clientWidth, this.canvas.clientHeight);
+    const ray = new Raycaster();
+    ray.firstHitOnly = true;
+    ray.setFromCamera(new Vector2((2 * x) / size.x - 1, 1 - (2 * y) / size.y), this.camera);
+    const groups = Object.values(this.layers).map((tiles) => tiles.group).filter((group) => group.visible);
+    const targets = all ? [...groups, this.ground] : groups;
+    const hits = targets.flatMap((target) => ray.intersectObject(target, true));
+    return hits.sort((a, b) => a.distance - b.distance)[0] ?? null;
+  }
+
+  /** Wait until all tiles of the view are there and drawn. */
+  async idle(limit = 120_000) {
+    const start = performance.now();
+    let still = 0;
+    while (still < 4 && performance.now() - start < limit) {
+      this.redraw();
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const known = Object.values(this.layers).every((tiles) => tiles.root || this.failures.length);
+      still = known && !this.busy() && !this.flight ? still + 1 : 0;
+    }
+  }
+}
