@@ -22,7 +22,8 @@ FLOORS = (
         *("registration", "linking", "counts"),
         *("sample", "plot", "export"),
     ),
-    ("cli", "view", "serve"),
+    ("view", "serve"),
+    ("cli",),
     ("__main__",),
 )
 FLOOR_OF_ROOM = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -33,9 +33,17 @@ _COUNTS = ("buildings", "addresses", "links")
 
 
 class Answers(Protocol):
-    """What a server, and a single page, need of what they show."""
+    """What a server, and a single page, need of what they show.
+
+    Attributes
+    ----------
+    folder : Path
+    served : str
+        Where in it the tiles lie: nothing else is sent.
+    """
 
     folder: Path
+    served: str
 
     def city(self) -> dict[str, Any]:
         """Return the configuration of the page."""
@@ -83,6 +91,8 @@ def _tilesets(folder: Path, prefix: str) -> dict[str, str | None]:
 
 class TilesetAnswers:
     """Of a tileset alone: what its tiles say is all that is known."""
+
+    served = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -149,6 +159,8 @@ def _centre_of(root: Any) -> dict[str, float]:
 
 class CityAnswers:
     """Of a city folder: from its GeoPackage, row by row as it is asked."""
+
+    served = "tiles/"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -221,7 +233,8 @@ class CityAnswers:
 
     def search(self, text: str, limit: int) -> list[dict[str, Any]]:
         """Return what is found by a text: codes and identifiers first, then addresses."""
-        text = unicodedata.normalize("NFKC", text).strip()
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(sign for sign in text if sign.isprintable()).strip()
         limit = min(max(limit, 1), SEARCH_MAX)
         if not text:
             return []

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer()
         except (BrokenPipeError, ConnectionError, TimeoutError):
             self.close_connection = True
-        except (CimkitError, OSError, ValueError, KeyError, TypeError):
+        except (CimkitError, OSError, ValueError, KeyError, TypeError, RecursionError):
             self._send_json({"error": "not found"}, 404)
 
     def _is_meant(self) -> bool:
@@ -157,10 +157,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_data(self, name: str) -> None:
         """Send a file of a tileset, packed where it lies packed beside it."""
         root = self.answers.folder.resolve()
-        if "\\" in name or "\0" in name or name.startswith("/") or ":" in name:
+        foreign = "\\" in name or "\0" in name or ":" in name
+        if foreign or not name.startswith(self.answers.served):
             raise ValueError("name")
         file = (root / name).resolve(strict=True)
-        inside = file.is_relative_to(root) and file.is_file()
+        inside = file.is_relative_to(root / self.answers.served) and file.is_file()
         if not inside or file.suffix not in DATA_TYPES or file.name == "manifest.json":
             raise ValueError("name")
         twin = file.with_name(f"{file.name}.gz")

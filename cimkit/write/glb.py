@@ -29,6 +29,10 @@ country would otherwise move its walls by as much as they are thick."""
 STEP_OF_ERROR = 0.01
 """Part of its geometric error that a step of an inner tile may be: a far view forgives more."""
 
+CORNER_M = 1 / 64
+"""Metres. Corners of tiles are multiples: short numbers, which the last bits of a projection do
+not change."""
+
 OUTLINE = "CESIUM_primitive_outline"
 
 MATERIAL = {"pbrMetallicRoughness": {"metallicFactor": 0}}
@@ -142,6 +146,7 @@ def encode_glb(
     local = placement.to_root_fast(models.vertices)
     local = np.column_stack([local[:, 0], local[:, 2], -local[:, 1]])  # glTF: y is up
     low, high = column_range(local)
+    low = np.floor(low / CORNER_M) * CORNER_M
     extent = float(max((high - low).max(), 1.0))
     plain = encoding.version == "1.0"
     step = max(extent / 65_535, STEP_MAX)

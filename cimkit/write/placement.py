@@ -23,6 +23,10 @@ FAST_M = 1e-4
 FAST_PLACES = 500
 """Fewer are faster taken one by one."""
 
+DEGREE, NODES = 5, 7
+"""Of the polynomial that stands for a projection over one tile, and places it is fitted to in
+each direction."""
+
 LIFT_M = 100.0
 """Metres over which the way up is measured: the ellipsoid's normal is straight."""
 
@@ -101,7 +105,10 @@ class Placement:
     def to_root(self, xyz: FloatArray) -> FloatArray:
         """Coordinates in the root frame of places in `crs`, both of shape (n, 3)."""
         origin, axes = _root_frame(self)
-        return np.asarray((self.to_ecef(xyz) - origin) @ axes)
+        away = self.to_ecef(xyz) - origin
+        # Written out: a library for products of matrices would round as the processor likes.
+        along = [away[:, 0] * a + away[:, 1] * b + away[:, 2] * c for a, b, c in axes.T]
+        return np.column_stack(along)
 
     def to_root_fast(self, xyz: FloatArray) -> FloatArray:
         """As `to_root`, to `FAST_M`, for many places near each other.
@@ -115,13 +122,14 @@ class Placement:
             return self.to_root(xyz)
         low, high = xyz[:, :2].min(axis=0), xyz[:, :2].max(axis=0)
         half = np.maximum((high - low) / 2, 1.0)
-        nodes, tried, solve = _fitting()
-        both = np.concatenate([nodes, tried])
-        at_0 = self._at_height(both * half + (low + high) / 2, 0.0)
-        up = self._at_height(both * half + (low + high) / 2, LIFT_M) - at_0
-        exact = np.column_stack([at_0, up / LIFT_M])
-        fitted = np.zeros((6, 6, 6))
-        fitted[*_EXPONENTS] = solve @ exact[: len(nodes)]
+        line = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+        between = np.cos(np.pi * np.arange(1, NODES) / NODES)
+        nodes, tried = _grid(line), _grid(between)
+        both = np.concatenate([nodes, tried]) * half + (low + high) / 2
+        at_0 = self._at_height(both, 0.0)
+        up = (self._at_height(both, LIFT_M) - at_0) / LIFT_M
+        exact = np.column_stack([at_0, up])
+        fitted = _fitted(line, exact[: len(nodes)].reshape(NODES, NODES, 6))
         reach = float(np.abs(xyz[:, 2]).max(initial=1.0))
         off = np.abs(surface_values(tried, fitted) - exact[len(nodes) :])
         if max(off[:, :3].max(), off[:, 3:].max() * reach) > FAST_M:
@@ -142,25 +150,35 @@ class Placement:
 
 
 def _grid(line: FloatArray) -> FloatArray:
-    """All pairs of some numbers, shape (n * n, 2)."""
-    x, y = np.meshgrid(line, line)
+    """All pairs of some numbers, shape (n * n, 2); the second one runs faster."""
+    x, y = np.meshgrid(line, line, indexing="ij")
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-_EXPONENTS = np.array([(i, j) for i in range(6) for j in range(6 - i)]).T
-"""Of the terms of degree 5 and less."""
+def _fitted(line: FloatArray, values: FloatArray) -> FloatArray:
+    """Coefficients of polynomials of degree `DEGREE` through values on Chebyshev's nodes.
 
-
-@functools.lru_cache(maxsize=1)
-def _fitting() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Places to fit to and to try at, and the matrix from values to coefficients."""
-    nodes, tried = (_grid(np.cos(np.pi * (np.arange(n) + 0.5) / n)) for n in (7, 6))
-    return nodes, tried, np.asarray(np.linalg.pinv(_powers(nodes)), dtype=np.float64)
-
-
-def _powers(uv: FloatArray) -> FloatArray:
-    """Terms of a polynomial of two variables up to degree 5, shape (n, 21)."""
-    return np.asarray(uv[:, :1] ** _EXPONENTS[0] * uv[:, 1:] ** _EXPONENTS[1])
+    By the orthogonality of Chebyshev's polynomials over their nodes (Mason and Handscomb 2003,
+    4.6.1): no system is solved, so that no library decides about the last bits.
+    """
+    order = np.arange(DEGREE + 1)
+    of_node = (
+        np.cos(order[:, None] * np.arccos(line)) * np.where(order > 0, 2, 1)[:, None] / NODES
+    )
+    by_order = np.zeros((DEGREE + 1, DEGREE + 1, values.shape[2]))
+    for i in order.tolist():
+        for j in order[: DEGREE + 1 - i].tolist():
+            weight = of_node[i][:, None, None] * of_node[j][None, :, None]
+            by_order[i, j] = (weight * values).sum(axis=(0, 1))
+    # From Chebyshev's polynomials to powers: whole numbers.
+    powers = np.zeros((DEGREE + 1, DEGREE + 1))
+    for i in order.tolist():
+        powers[i, : i + 1] = np.polynomial.chebyshev.cheb2poly(np.eye(DEGREE + 1)[i])[: i + 1]
+    result = np.zeros_like(by_order)
+    for i in order.tolist():
+        for j in order.tolist():
+            result += by_order[i, j] * powers[i][:, None, None] * powers[j][None, :, None]
+    return result
 
 
 @functools.lru_cache(maxsize=8)

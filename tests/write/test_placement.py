@@ -137,3 +137,33 @@ def test_the_network_setting_of_the_user_is_left_alone():
     before = network.is_network_enabled()
     Placement("EPSG:4549", 0.0, (500_000.0, 3_400_000.0, 0.0))
     assert network.is_network_enabled() == before
+
+
+@pytest.mark.parametrize("placement", [DELFT, CHINA], ids=["Delft", "China"])
+@pytest.mark.parametrize("metres", [300, 3_000, 30_000, 60_000])
+def test_many_places_are_taken_fast_and_as_exactly(placement, metres):
+    rng = np.random.default_rng(metres)
+    away = rng.uniform([-0.5, -0.5, 0], [0.5, 0.5, 0], (3000, 3)) * metres
+    xyz = np.array(placement.origin) + away + rng.uniform(0, [0, 0, 900], (3000, 3))
+    found = placement.to_root_fast(xyz)
+    assert np.abs(found - placement.to_root(xyz)).max() <= 1e-4
+
+
+def test_twenty_kilometres_away_a_place_is_where_pyproj_has_it():
+    """The way of a client: the root transform on what is in the frame, in double precision."""
+    away = np.array([[20_000.0, 0, 50], [0, -20_000.0, 0], [14_000, 14_000, 9]])
+    xyz = np.array(DELFT.origin) + away
+    lon, lat = pyproj.Transformer.from_crs("EPSG:28992", "EPSG:4979", always_xy=True).transform(
+        xyz[:, 0], xyz[:, 1]
+    )
+    expected = closed_formula(np.array(lon), np.array(lat), xyz[:, 2] + DELFT.undulation)
+    matrix = np.array(DELFT.root_transform).reshape(4, 4).T
+    many = np.concatenate([xyz, np.repeat(xyz, 400, axis=0)])
+    earth = DELFT.to_root_fast(many)[:3] @ matrix[:3, :3].T + matrix[:3, 3]
+    assert np.linalg.norm(earth - expected, axis=1).max() < 0.001
+
+
+def test_degrees_come_back():
+    lon, lat, height = DELFT.to_geodetic(np.array([[155_000.0, 463_000.0, 1.0]]))[0]
+    assert (lon, lat) == pytest.approx((5.387206, 52.155172), abs=1e-5)
+    assert height == 44.0
