@@ -13,5 +13,5 @@ def test_values_are_those_of_numpy(degree):
     i, j = np.indices((degree + 1, degree + 1))
     coefficient[i + j > degree] = 0  # terms of a higher degree are not looked at
     uv = rng.uniform(-1, 1, (50, 2))
-    expected = np.polynomial.polynomial.polyval2d(*uv.T, coefficient).T
+    expected = np.polynomial.polynomial.polyval2d(uv[:, 0], uv[:, 1], coefficient).T
     np.testing.assert_allclose(surface_values(uv, coefficient), expected, atol=1e-12)

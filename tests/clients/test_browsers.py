@@ -1,0 +1,171 @@
+"""Two clients that other people wrote load the tiles and find the buildings in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cimkit.tables._columns import TEXT
+from cimkit.view.answers import open_answers
+from cimkit.view.page import is_built
+from cimkit.view.server import ViewServer
+from cimkit.write.glb import Encoding
+from tests.clients.conftest import missing, served
+from tests.extruded import PLACEMENT, boxes, write_tiles
+from tests.view.conftest import HOSTILE
+from tests.view.conftest import city_folder as city_folder
+
+VARIANTS = {
+    "plain": {"encoding": Encoding()},
+    "meshopt": {"encoding": Encoding(meshopt=True)},
+    "implicit, meshopt": {"encoding": Encoding(meshopt=True), "implicit": True},
+    "outline": {"encoding": Encoding(meshopt=True, outline=True)},
+    "1.0": {"encoding": Encoding("1.0")},
+}
+
+
+def places(city, rows):
+    """Middle of the roofs of some buildings, where these are blocks without a hole."""
+    found = []
+    for row in rows:
+        shape = city.footprints.polygons()[row]
+        inside = shape.representative_point()
+        z = 10.0 + city.buildings.height[row]
+        lon, lat, height = PLACEMENT.to_geodetic(np.array([[inside.x, inside.y, z]]))[
+            0
+        ].tolist()
+        found.append({"lon": lon, "lat": lat, "height": height})
+    return found
+
+
+@pytest.fixture
+def viewer():
+    """Serve a tileset, or a city, with the page."""
+    if not is_built():
+        missing("the page was not built: node and npm must be there when cimkit is installed")
+    servers = []
+
+    def start(folder):
+        server = ViewServer(open_answers(folder))
+        server.start()
+        servers.append(server)
+        return server.url
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_cesium_shows_and_picks(tmp_path, browse, node_modules, variant):
+    city = boxes(400, pitch=40)
+    write_tiles(tmp_path, city, tile_buildings=30, **VARIANTS[variant])
+    rows = [0, 105, 395]
+    with served(tiles=tmp_path, cesium=node_modules / "cesium" / "Build" / "Cesium") as url:
+        result = browse("cesium", url, picks=places(city, rows))
+    assert result["failures"] == []
+    assert result["seen"]["foreign"] == []
+    assert result["seen"]["statuses"] == {}
+    assert result["loaded"] > 1
+    for row, found in zip(rows, result["found"], strict=True):
+        assert found["building_id"] == str(city.buildings.building_id[row])
+        assert found["code"] == str(city.buildings.code[row])
+        assert found.get("address", "") == str(city.address[row])
+        assert found["height"] == pytest.approx(city.buildings.height[row], rel=1e-6)
+        assert found["lod"] == "LoD1.2"
+
+
+def from_above(place):
+    """Steps that look down on a place and pick what is in the middle."""
+    look = {**place, "range": 90, "heading": 0, "pitch": 88}
+    middle = "const c = document.getElementById('scene');"
+    return [
+        {"code": f"cimkit.setView({look})"},
+        {"code": f"{middle} return cimkit.pick(c.clientWidth / 2, c.clientHeight / 2)"},
+    ]
+
+
+@pytest.mark.parametrize("variant", ["plain", "meshopt", "implicit, meshopt", "outline"])
+def test_the_viewer_shows_and_picks(tmp_path, browse, viewer, variant):
+    city = boxes(400, pitch=40)
+    write_tiles(tmp_path, city, tile_buildings=30, **VARIANTS[variant])
+    rows = [0, 105, 395]
+    steps = [step for place in places(city, rows) for step in from_above(place)]
+    result = browse("viewer", viewer(tmp_path), steps=steps)
+    assert result["failures"] == result["seen"]["errors"] == result["seen"]["foreign"] == []
+    for row, found in zip(rows, result["steps"][1::2], strict=True):
+        assert found["building_id"] == str(city.buildings.building_id[row])
+        assert found["code"] == str(city.buildings.code[row])
+        assert (found.get("address") or "") == str(city.address[row])
+
+
+CANVAS = "const c = document.getElementById('scene');"
+SHOW = "await cimkit.app.choose(cimkit.pick(c.clientWidth / 2, c.clientHeight / 2));"
+PANEL = "const panel = document.querySelector('.panel');"
+OF_PANEL = (
+    "return [panel.textContent, panel.querySelectorAll('*').length, "
+    "document.querySelectorAll('script, img, iframe').length]"
+)
+
+
+def test_hostile_texts_stay_texts(tmp_path, browse, viewer):
+    city = boxes(len(HOSTILE), pitch=60, ids=list(HOSTILE))
+    city = city._replace(address=np.array(HOSTILE[::-1], TEXT))
+    write_tiles(tmp_path, city)
+    steps = []
+    for place in places(city, range(len(HOSTILE))):
+        steps += [from_above(place)[0], {"code": CANVAS + SHOW + PANEL + OF_PANEL}]
+    result = browse("viewer", viewer(tmp_path), steps=steps)
+    seen = result["seen"]
+    assert seen["dialogs"] == seen["foreign"] == seen["errors"] == []
+    counts = set()
+    for row, (text, n_elements, n_active) in enumerate(result["steps"][1::2]):
+        assert HOSTILE[row] in text
+        assert HOSTILE[::-1][row] in text
+        counts.add(n_elements)
+        assert n_active == 1  # the script of the page
+    assert len(counts) == 1
+
+
+def test_a_city_with_search_colours_and_details(city_folder, browse, viewer):
+    """The whole page on a small city: search, details, legend, language, measure."""
+    search = "const [row] = await cimkit.app.source.search('B00');"
+    color = "await cimkit.app.ui.setMode('link_state');"
+    middle = "const [x, y] = [c.clientWidth / 2, c.clientHeight / 2];"
+    two = "cimkit.app.click(x, y); cimkit.app.click(x + 40, y);"
+    steps = [
+        {"code": f"{search} await cimkit.app.goTo(row); return row"},
+        {"code": f"{PANEL} return panel.textContent"},
+        {"code": f"{color} await new Promise((r) => setTimeout(r, 900))"},
+        {"code": "return document.querySelector('.legend').textContent"},
+        {"code": "cimkit.app.ui.switchLanguage()"},
+        {"code": "return document.querySelector('.tools').textContent"},
+        {"code": f"{CANVAS} {middle} cimkit.app.setMeasure(true); {two}"},
+        {"code": "return document.querySelector('.note').textContent"},
+    ]
+    result = browse("viewer", viewer(city_folder), steps=steps)
+    assert result["failures"] == result["seen"]["errors"] == result["seen"]["foreign"] == []
+    row, panel, _, legend, _, tools, _, note = result["steps"]
+    assert row["building_id"] in panel
+    assert "R1" in panel or "R4" in panel or "R3" in panel
+    assert "linked" in legend
+    assert "着色" in tools
+    assert "直线" in note
+
+
+def test_one_file_shows_itself(tmp_path, city_folder, browse):
+    from cimkit.view.single import single_page
+
+    if not is_built():
+        missing("the page was not built: node and npm must be there when cimkit is installed")
+    page = tmp_path / "city.html"
+    page.write_bytes(single_page(open_answers(city_folder)))
+    search = "const [row] = await cimkit.app.source.search('B0003');"
+    steps = [
+        {"code": f"{search} await cimkit.app.goTo(row); return row"},
+        {"code": f"{PANEL} return panel.textContent"},
+    ]
+    result = browse("viewer", page.as_uri(), steps=steps)
+    assert result["failures"] == result["seen"]["errors"] == result["seen"]["foreign"] == []
+    assert result["steps"][0]["building_id"] == "B0003"
+    assert "B0003" in result["steps"][1]
