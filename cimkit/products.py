@@ -49,7 +49,7 @@ from cimkit.tasks import (
     PointFile,
     StoredModels,
 )
-from cimkit.tiling import TileOptions, finish_tiles, write_tiles
+from cimkit.tiling import TileOptions, finish_tiles, write_ground, write_tiles
 from cimkit.write.cityjson import add_attributes, cityjson_header
 from cimkit.write.frames import (
     address_frame,
@@ -304,6 +304,8 @@ def write_products(staging: Staging, city: Product) -> None:
     write_tiles(staging, options, city.tree, city.tiles, city.placement)
     if city.scan.terrain is not None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
+        if city.job.terrain_tiles:
+            write_ground(staging, options, city.scan.terrain, city.placement)
     finish_tiles(staging, options)
     address = city.address.tolist()
     layers = {

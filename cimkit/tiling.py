@@ -9,7 +9,8 @@ import numpy as np
 
 from cimkit.errors import ParameterError
 from cimkit.limits import TILE_TEXT_CHARACTERS_MAX
-from cimkit.tables import Buildings, Issue, TileTree
+from cimkit.steps.terrain_tiles import terrain_tiles
+from cimkit.tables import Buildings, Issue, Terrain, TileTree
 from cimkit.tables._columns import TEXT, ByteArray, TextArray
 from cimkit.write.archive import pack_archive
 from cimkit.write.colors import colors_by
@@ -17,6 +18,7 @@ from cimkit.write.glb import Encoding
 from cimkit.write.gltf import has_meshopt, require_meshopt
 from cimkit.write.implicit import content_names, implicit_documents
 from cimkit.write.property_table import PropertyTable, building_table
+from cimkit.write.terrain_tiles import write_terrain_tiles
 from cimkit.write.tileset import tileset_documents
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 TILES = "tiles"
 """Folder of the tileset in a city."""
+
+GROUND = "terrain"
+"""Folder of the ground beside it."""
 
 
 class TileOptions(NamedTuple):
@@ -203,6 +208,19 @@ def write_tiles(
     boxes = [tile.box for tile in made]
     for name, data in documents(options, tree, boxes, names, placement).items():
         staging.write(f"{TILES}/{name}", data)
+
+
+def write_ground(
+    staging: Staging, options: TileOptions, terrain: Terrain, placement: Placement
+) -> None:
+    """Put the ground beside the tiles, as a tileset of its own."""
+    encoding = tile_encoding(options)
+
+    def write(name: str, data: bytes) -> None:
+        staging.write(f"{TILES}/{GROUND}/{name}", data)
+
+    squares = terrain_tiles(terrain)
+    write_terrain_tiles(squares, terrain, placement, write, meshopt=encoding.meshopt)
 
 
 def documents(

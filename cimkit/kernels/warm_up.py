@@ -30,6 +30,7 @@ from cimkit.kernels.roof_cover import cover_roofs
 from cimkit.kernels.roof_deviation import roof_deviations
 from cimkit.kernels.roof_model import RoofRules, model_roof
 from cimkit.kernels.roof_residuals import Solids, roof_residuals
+from cimkit.kernels.rtin import mesh_error, right_triangles, vertex_errors
 from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.shell_edges import judge_shells
 from cimkit.kernels.surface_polynomial import surface_values
@@ -65,6 +66,8 @@ def warm_up(_: object = None) -> None:
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
     surface_values(np.zeros((1, 2)), np.zeros((1, 1, 1)))
+    flat = np.zeros((3, 3))
+    mesh_error(flat, right_triangles(flat, vertex_errors(flat), 1.0))
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))
     lowest_cells(x, y, z, 1.0, 0, 0, np.full((2, 2), NO_HEIGHT, dtype=np.int32))
     low = np.zeros((9, 9), dtype=np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 import pyproj
 
 from cimkit.errors import FormatError, InputError
+from cimkit.read.city import City
 from cimkit.tables._columns import FloatArray
 from cimkit.write.placement import Placement
 
@@ -164,10 +165,10 @@ class CityAnswers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest = json.loads((folder / "manifest.json").read_bytes())
-        parameters = self.manifest["parameters"]
-        self.crs = str(parameters["crs"])
-        self.undulation = float(parameters["undulation"] or 0.0)
+        city = City(folder)
+        self.manifest, self.crs = city.manifest, city.crs
+        self.undulation = float(city.manifest["parameters"]["undulation"] or 0.0)
+        self._row_of: dict[str, int] | None = None
         self._boxes: FloatArray | None = None
         self._placement: Placement | None = None
 
@@ -270,8 +271,9 @@ class CityAnswers:
 
     def building(self, name: str) -> dict[str, Any] | None:
         """Return what is known of a building."""
+        fid = self._fids().get(name)
         rows = self._rows(
-            "SELECT *, substr(geom, 1, 40) AS head FROM buildings WHERE building_id = ?", name
+            "SELECT *, substr(geom, 1, 40) AS head FROM buildings WHERE fid = ?", fid
         )
         if not rows:
             return None
@@ -291,6 +293,13 @@ class CityAnswers:
                 )
             ],
         }
+
+    def _fids(self) -> dict[str, int]:
+        """Row of each building: the layer has no index by name, and a scan takes 0.1 s."""
+        if self._row_of is None:
+            rows = self._rows("SELECT fid, building_id FROM buildings")
+            self._row_of = {row["building_id"]: row["fid"] for row in rows}
+        return self._row_of
 
     def _links_of(self, name: str) -> list[dict[str, Any]]:
         """Return the addresses of a building, the primary one first."""

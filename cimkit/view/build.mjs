@@ -18,7 +18,9 @@ for (const name of packages) {
   const text = await readFile(join(folder, file), "utf8").catch(() => `${license}\n`);
   texts.push(`${name} ${version} (${license})\n\n${text.trim()}\n`);
 }
-await writeFile(join(out, "licenses.txt"), texts.join(`\n${"-".repeat(72)}\n\n`));
+const licences = texts.join(`\n${"-".repeat(72)}\n\n`);
+if (/\*\/|<\/script/i.test(licences)) throw new Error("a licence text would end the comment that holds it");
+await writeFile(join(out, "licenses.txt"), licences);
 
 await build({
   entryPoints: [join(home, "page", "main.js")],
@@ -29,7 +31,7 @@ await build({
   target: "es2022",
   charset: "ascii",
   legalComments: "none",
-  banner: { js: "/* With three (MIT), 3d-tiles-renderer (Apache-2.0), meshoptimizer (MIT): licenses.txt */" },
+  banner: { js: `/*!\n${licences}*/` },
   logLevel: "warning",
 });
 await copyFile(join(home, "page", "index.html"), join(out, "index.html"));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,6 +89,18 @@ class ViewServer:
         self._server.server_close()
 
 
+_REFUSED = (
+    CimkitError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    sqlite3.Error,
+)
+"""What a question that is none, or a damaged city, may raise."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
@@ -102,6 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a file or an answer."""
         self._safely(self._get)
 
+    def do_HEAD(self) -> None:
+        """Send the head of what GET would send."""
+        self._safely(self._get)
+
     def do_POST(self) -> None:
         """Answer about many buildings."""
         self._safely(self._post)
@@ -110,18 +127,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer, or say in few words why not; nothing of the machine gets out."""
         try:
             if not self._is_meant():
+                self.close_connection = True
                 self._send_json({"error": "another host was asked"}, 403)
                 return
             answer()
         except (BrokenPipeError, ConnectionError, TimeoutError):
             self.close_connection = True
-        except (CimkitError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        except _REFUSED:
+            # What was not read of the question must not be taken for the next one.
+            self.close_connection = True
             self._send_json({"error": "not found"}, 404)
 
     def _is_meant(self) -> bool:
         """Whether the browser asks for this machine by its own name: another is a trap."""
-        host = self.headers.get("Host", "")
-        return host.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]")
+        hosts = self.headers.get_all("Host", [])
+        known = ("127.0.0.1", "localhost", "[::1]")
+        return len(hosts) == 1 and hosts[0].rsplit(":", 1)[0] in known
 
     def _get(self) -> None:
         parts = urlsplit(self.path)
@@ -145,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _post(self) -> None:
         size = int(self.headers.get("Content-Length", ""))
+        if "Transfer-Encoding" in self.headers:
+            raise ValueError("encoding")
         if not 0 <= size <= BODY_BYTES_MAX or urlsplit(self.path).path != "/api/attributes":
             self.close_connection = True
             self._send_json({"error": "not found"}, 404)
@@ -165,7 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not inside or file.suffix not in DATA_TYPES or file.name == "manifest.json":
             raise ValueError("name")
         twin = file.with_name(f"{file.name}.gz")
-        if twin.is_file() and "gzip" in self.headers.get("Accept-Encoding", ""):
+        packed = twin.is_file() and not twin.is_symlink()
+        if packed and "gzip" in self.headers.get("Accept-Encoding", ""):
             self._send(twin.read_bytes(), DATA_TYPES[file.suffix], encoding="gzip")
         else:
             self._send(file.read_bytes(), DATA_TYPES[file.suffix])

@@ -54,7 +54,8 @@ def browse(chromium):
         call = ["node", str(JS / "browser.mjs"), json.dumps(asked)]
         done = subprocess.run(call, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.splitlines()[-1])
+        # A line ends at \n alone: texts may hold other ends of lines.
+        return json.loads(done.stdout.strip().split("\n")[-1])
 
     return run
 
@@ -69,7 +70,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
     def translate_path(self, path):
         first, _, rest = path.split("?")[0].removeprefix("/").partition("/")
         folder = self.folders.get(first)
-        return str(folder / rest) if folder else str(self.folders[""] / "cesium.html")
+        return str(folder / rest) if folder else str(JS / "cesium.html")
 
     def log_message(self, *args):
         pass
@@ -78,7 +79,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def served(**folders):
     """Address under which some folders are served; "/" is the page with CesiumJS."""
-    handler = functools.partial(_Files, folders={"": JS, **folders})
+    handler = functools.partial(_Files, folders=folders)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -8,6 +8,7 @@ import {
   FloatType,
   LineBasicMaterial,
   LineSegments,
+  Matrix4,
   MeshLambertMaterial,
   NearestFilter,
   RGBAFormat,
@@ -80,12 +81,14 @@ export class Buildings {
     this.asked = new Map();
   }
 
-  /** Take a tile that was loaded. */
-  add(scene) {
+  /** Take a tile that was loaded. It hangs in no group yet: measured alone it would lie in the earth's frame. */
+  add(scene, group) {
+    group.updateMatrixWorld(true);
     scene.updateMatrixWorld(true);
+    const above = scene.parent ? new Matrix4() : group.matrixWorld;
     scene.traverse((mesh) => {
       if (!mesh.isMesh || !mesh.geometry.getAttribute(FEATURE)) return;
-      const tile = new Tile(mesh, scene);
+      const tile = new Tile(mesh, scene, new Matrix4().multiplyMatrices(above, mesh.matrixWorld));
       this.tiles.set(scene, tile);
       this.paint(tile);
       tile.setEdges(this.showEdges);
@@ -154,12 +157,12 @@ function isDrawn(object) {
 }
 
 class Tile {
-  constructor(mesh, scene) {
+  constructor(mesh, scene, toLocal) {
     this.mesh = mesh;
     this.complete = false;
     this.edges = null;
     this.records = records(mesh, scene);
-    this.boxes = boxes(mesh, this.records.length);
+    this.boxes = boxes(mesh, this.records.length, toLocal);
     const rows = Math.max(1, Math.ceil(this.records.length / WIDTH));
     this.data = new Float32Array(4 * WIDTH * rows);
     this.texture = new DataTexture(this.data, WIDTH, rows, RGBAFormat, FloatType, undefined, undefined, undefined, NearestFilter, NearestFilter);
@@ -223,12 +226,12 @@ function records(mesh, scene) {
 }
 
 /** Box of each building in the local frame. */
-function boxes(mesh, count) {
+function boxes(mesh, count, toLocal) {
   const found = Array.from({ length: count }, () => new Box3());
   const [position, feature] = [mesh.geometry.getAttribute("position"), mesh.geometry.getAttribute(FEATURE)];
   const point = new Vector3();
   for (let row = 0; row < position.count; row++) {
-    point.fromBufferAttribute(position, row).applyMatrix4(mesh.matrixWorld);
+    point.fromBufferAttribute(position, row).applyMatrix4(toLocal);
     found[feature.getX(row)]?.expandByPoint(point);
   }
   return found;

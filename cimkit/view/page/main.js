@@ -77,6 +77,7 @@ class App {
       quarter: { target: this.middle.clone(), range: Math.min(700, 2 * this.radius), heading: 28, pitch: 30 },
       city: { target: this.middle.clone(), range: 2.1 * this.radius + 150, heading: 0, pitch: 42 },
     };
+    this.viewer.flight = null;
     if (duration) this.viewer.flyTo(views[name], duration);
     else this.viewer.look(views[name]);
   }
@@ -177,6 +178,7 @@ function handle(app) {
     setView: (view) => {
       if (typeof view === "string") return app.setView(view, 0);
       const { lon, lat, height = 0, ...rest } = view;
+      app.viewer.flight = null;
       return app.viewer.look({ ...rest, target: app.viewer.place(lon, lat, height) });
     },
     pick: (x, y) => {
@@ -195,7 +197,11 @@ async function open() {
     home.append(make("div", { class: "message" }, word("no_webgl")));
     return null;
   }
-  const app = new App(await openSource());
+  const source = await openSource().catch((error) => {
+    home.append(make("div", { class: "message" }, word("no_city")));
+    throw error;
+  });
+  const app = new App(source);
   const opened = handle(app);
   await app.start();
   return opened;

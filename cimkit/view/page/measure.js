@@ -1,10 +1,12 @@
 // Distances between points that are clicked.
 import { BufferGeometry, Line, LineBasicMaterial, Vector3 } from "three";
+import { make } from "./ui.js";
 import { word } from "./words.js";
 
 export class Measure {
   constructor(home, viewer) {
-    this.home = home;
+    this.home = make("div", { class: "notes" });
+    home.before(this.home);
     this.viewer = viewer;
     this.active = false;
     this.points = [];

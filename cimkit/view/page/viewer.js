@@ -19,7 +19,7 @@ import {
 } from "three";
 import { EnvironmentControls, TilesRenderer } from "3d-tiles-renderer";
 import { GLTFExtensionsPlugin, ImplicitTilingPlugin } from "3d-tiles-renderer/plugins";
-import { MeshoptDecoder } from "meshoptimizer";
+import { MeshoptDecoder } from "meshoptimizer/decoder";
 import { Buildings } from "./buildings.js";
 import { earthToLocal, toEarth } from "./frame.js";
 
@@ -104,7 +104,7 @@ export class Viewer {
     this.scene.add(tiles.group);
     this.layers[name] = tiles;
     tiles.addEventListener("load-model", ({ scene }) => {
-      if (name === "buildings") this.buildings.add(scene);
+      if (name === "buildings") this.buildings.add(scene, tiles.group);
       else scene.traverse((item) => (item.receiveShadow = true));
       if (name === "terrain") this.ground.visible = false;
       this.redraw();
