@@ -29,6 +29,9 @@ AREA_MIN = 1e-9
 SHARE = 1e-3
 """Outlines are the same where the roofs share all but this part of both their areas."""
 
+SAME_M = 1e-3
+"""Metres. Corners of two solids that agree to this in plan are one corner of the outline."""
+
 CORNERS = 9
 """Of a triangle that is clipped by a triangle there are six at most."""
 
@@ -191,7 +194,7 @@ def roof_deviations(
             facing_u[j] = _facing(w, u[j, 0], u[j, 1], u[j, 2])
             area_u += max(0.0, facing_u[j]) / 2.0
         same = min(area_t, area_u) > (1.0 - SHARE) * max(area_t, area_u)
-        if same and _is_block(v, t, facing_t):
+        if same and _is_block(v, t, facing_t) and _stand_alike(v, t, facing_t, w, u):
             result[pair] = _from_block(v, t, facing_t, w, u, facing_u)
             continue
         box = np.empty((len(u), 4))
@@ -249,6 +252,26 @@ def _is_block(v: FloatArray, t: IntArray, facing: FloatArray) -> bool:
             else:
                 down = z if np.isnan(down) else down
             if z != (up if facing[i] > 0.0 else down):
+                return False
+    return True
+
+
+@helper
+def _stand_alike(
+    v: FloatArray, t: IntArray, facing: FloatArray, w: FloatArray, u: IntArray
+) -> bool:
+    """Whether every corner of what looks up stands in plan where the other has one."""
+    for i in range(len(t)):
+        if facing[i] <= 0.0:
+            continue
+        for k in range(3):
+            x, y = v[t[i, k], 0], v[t[i, k], 1]
+            found = False
+            for j in range(len(u)):
+                for e in range(3):
+                    dx, dy = w[u[j, e], 0] - x, w[u[j, e], 1] - y
+                    found = found or (abs(dx) <= SAME_M and abs(dy) <= SAME_M)
+            if not found:
                 return False
     return True
 
