@@ -60,5 +60,5 @@ def test_a_content_is_analysed(tmp_path, tools, variant):
     write_tiles(tmp_path, boxes(4), **VARIANTS[variant])
     content = next(path for path in tmp_path.iterdir() if path.suffix in (".glb", ".b3dm"))
     tools("analyze", "-i", content, "-o", tmp_path / "out", "-f")
-    found = [json.loads(path.read_bytes()) for path in (tmp_path / "out").glob("*gltf*.json")]
+    found = [json.loads(path.read_bytes()) for path in (tmp_path / "out").glob("*.glb.json")]
     assert any(document.get("asset", {}).get("version") == "2.0" for document in found)
