@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from cimkit.kernels.rtin import mesh_error, right_triangles, vertex_errors
 from cimkit.tables import Terrain
-from cimkit.tables._columns import FloatArray, IntArray
+from cimkit.tables._columns import FloatArray
+from cimkit.tables.terraintile import TerrainTile
 
 SIDE = 256
 """Cells along the side of a square at its own step, a power of two."""
@@ -19,34 +19,6 @@ TOLERANCE_M = 0.2
 
 ERROR_MIN = 0.5
 """Metres. The least error of a square that is refined."""
-
-
-class TerrainTile(NamedTuple):
-    """A square of the ground.
-
-    Attributes
-    ----------
-    level : int
-        0 at full detail; the step is 2**level cells.
-    column, row : int
-        Of the square in the grid of its level, which is fixed to the CRS.
-    z : float64 array, shape (SIDE + 1, SIDE + 1)
-        Heights at its vertices, row 0 in the south; NaN where unknown.
-    triangle : int64 array, shape (n, 3)
-        Vertices of each triangle: row * (SIDE + 1) + column.
-    error : float
-        Bound on what it leaves out of the full grid, metres; 0 at full detail.
-    children : tuple of (int, int)
-        Columns and rows of the squares of the level below.
-    """
-
-    level: int
-    column: int
-    row: int
-    z: FloatArray
-    triangle: IntArray
-    error: float
-    children: tuple[tuple[int, int], ...]
 
 
 def terrain_tiles(terrain: Terrain) -> Iterator[TerrainTile]:

@@ -13,9 +13,9 @@ from cimkit.write.gltf import Gltf, column_range, json_bytes
 from cimkit.write.tileset import box_of, city_metadata, city_schema, tileset_error
 
 if TYPE_CHECKING:
-    from cimkit.steps.terrain_tiles import TerrainTile
     from cimkit.tables import Terrain
     from cimkit.tables._columns import FloatArray, IntArray
+    from cimkit.tables.terraintile import TerrainTile
     from cimkit.write.placement import Placement
 
 CORNER_M = 1 / 64
