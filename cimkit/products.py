@@ -36,7 +36,7 @@ from cimkit.tables import (
 )
 from cimkit.tables._columns import TEXT, ByteArray, IntArray, TextArray
 from cimkit.tables.detail import Detail
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 from cimkit.tables.pointcloud import GROUND, NEVER_GROUND
 from cimkit.tables.quality import LATE
 from cimkit.tables.reportfacts import Balance, ReportFacts
@@ -196,7 +196,7 @@ class Made:
         ----------
         rows : int64 array, shape (n,)
         level : uint8 array, shape (n,), optional
-            Level of detail of each, as a place in `LODS`; by default the best.
+            Level of detail of each, as a place in `TILE_LODS`; by default the best.
 
         Returns
         -------
@@ -207,15 +207,15 @@ class Made:
         if level is None:
             level = np.argmin(self.detail.deviation[rows], axis=1).astype(np.uint8)
         parts, order, filled = [], np.empty(len(rows), dtype=np.int64), 0
-        home = self.block[rows] * len(LODS) + level
+        home = self.block[rows] * len(TILE_LODS) + level
         for number in np.unique(home).tolist():
             chosen = np.flatnonzero(home == number)
             order[chosen] = filled + np.arange(len(chosen))
             filled += len(chosen)
-            block, lod = divmod(number, len(LODS))
+            block, lod = divmod(number, len(TILE_LODS))
             there = self._there[block][:, lod]
             place = (np.cumsum(there) - 1)[self.place[rows[chosen]]]
-            (folder, sums), name = self._parts[block], MODELS[LODS[lod]]
+            (folder, sums), name = self._parts[block], MODELS[TILE_LODS[lod]]
             ids = self._ids[block][there]
             parts.append(StoredModels(f"{folder}/{name}", sums[name], ids, place))
         return parts, order

@@ -20,6 +20,7 @@ from cimkit.kernels.grouping import group_rows
 from cimkit.read.las_header import LasHeader
 from cimkit.read.points import iterate_points, within
 from cimkit.steps.align import edge_counts
+from cimkit.steps.boxes import with_boxes
 from cimkit.steps.classify import Classes, classify_points
 from cimkit.steps.detail import measure_detail
 from cimkit.steps.ground import add_ground, cell_bounds, empty_ground
@@ -32,7 +33,7 @@ from cimkit.steps.singulate import singulate
 from cimkit.tables import Buildings, Footprints, Issue, Models, PointCloud, Quality, Terrain
 from cimkit.tables._columns import BoolArray, ByteArray, IntArray, TextArray
 from cimkit.tables.detail import Detail
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 from cimkit.write.cityjson import IntXYZ, cityjson_features
 from cimkit.write.glb import Encoding, encode_glb
 from cimkit.write.partitions import Part, file_sha256, keep
@@ -86,7 +87,7 @@ class Decoded(NamedTuple):
 GROUND_SUMS, LOWEST, LINES = "ground.npz", "lowest.npz", "lines.jsonl"
 """Files of a decoded cloud and of a block."""
 
-MODELS = {lod: f"models_{lod}.npz" for lod in LODS}
+MODELS = {lod: f"models_{lod}.npz" for lod in TILE_LODS}
 """Solids of a block, a file for each level: tiles seen from afar need the simplest alone."""
 
 
@@ -265,8 +266,9 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
     quality = _measure(task, models, cloud, building_of_point, rules)
     quality = with_validity(quality, models, errors)
     neighbours = find_neighbours(task.footprints, task.own)
+    shown = with_boxes(models)
     for lod, name in MODELS.items():
-        save_models(f"{part}/{name}", models.at(lod))
+        save_models(f"{part}/{name}", shown.at(lod))
     lines = cityjson_features(buildings, models, task.base, quality)
     sizes = save_lines(f"{part}/{LINES}", lines)
     return BlockResult(
@@ -278,7 +280,7 @@ def _make_block(task: BlockTask, terrain: Terrain | None, part: str) -> BlockRes
         n_repeated,
         np.array(list(counts), dtype=np.int64).reshape(-1, 2),
         np.array(list(counts.values()), dtype=np.int64).reshape(-1, DIRECTIONS, DISTANCES),
-        measure_detail(models, buildings.building_id),
+        measure_detail(shown, buildings.building_id),
     )
 
 

@@ -21,6 +21,7 @@ from cimkit.read.crs import check_place, working_crs
 from cimkit.read.footprints import read_footprints
 from cimkit.read.vector import POLYGONS, open_layer, read_layer
 from cimkit.steps.adopt import adopt_solids
+from cimkit.steps.boxes import with_boxes
 from cimkit.steps.clean import clean
 from cimkit.steps.detail import measure_detail
 from cimkit.steps.reconstruct.heights import HeightRules
@@ -195,7 +196,8 @@ def tile_file(
         issues = sort_issues([*issues, *described.issues])
         placement = _placement(source, heights)
         boxes_ = _boxes(source.models, source.buildings)
-        detail = measure_detail(source.models, source.buildings.building_id)
+        models = with_boxes(source.models)
+        detail = measure_detail(models, source.buildings.building_id)
         tree = tile(boxes_, source.buildings, detail, tile_buildings=options.tile_buildings)
         # Models stand building by building, by rising level, as `there` does row by row.
         solid = (np.cumsum(detail.there) - 1).reshape(detail.there.shape)
@@ -203,7 +205,7 @@ def tile_file(
         for number in range(len(tree)):
             rows = tree.buildings(number)
             one = encode_glb(
-                source.models.take(solid[rows, tree.levels(number)]),
+                models.take(solid[rows, tree.levels(number)]),
                 *(described.table.take(rows), placement, encoding),
                 error=float(tree.error[number]),
                 color=None if described.color is None else described.color[rows],

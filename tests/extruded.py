@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from cimkit.steps.boxes import with_boxes
 from cimkit.steps.tile import tile
 from cimkit.tables import Buildings, Footprints, Models
 from cimkit.tables._columns import TEXT
 from cimkit.tables.buildings import HEIGHT_SOURCES
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 from cimkit.write.glb import Encoding, encode_glb
 from cimkit.write.implicit import content_names, implicit_documents
 from cimkit.write.placement import Placement
@@ -145,15 +146,16 @@ def write_tiles(
 ) -> Path:
     """A whole tileset in a folder; returns its document."""
     encoding = encoding or Encoding()
-    tree = tile(city.footprints, city.buildings, city.models, tile_buildings=tile_buildings)
-    pairs = zip(city.models.building_id.tolist(), city.models.lod.tolist(), strict=True)
+    models = with_boxes(city.models)
+    tree = tile(city.footprints, city.buildings, models, tile_buildings=tile_buildings)
+    pairs = zip(models.building_id.tolist(), models.lod.tolist(), strict=True)
     solid_of, table = {pair: row for row, pair in enumerate(pairs)}, table_of(city)
     encoded = []
     for row in range(len(tree)):
         rows, lods = tree.buildings(row), tree.levels(row).tolist()
         names = city.buildings.building_id[rows].tolist()
-        solids = [solid_of[name, LODS[lod]] for name, lod in zip(names, lods, strict=True)]
-        own = city.models.take(np.array(solids)), table.take(rows), placement, encoding
+        solids = [solid_of[name, TILE_LODS[lod]] for name, lod in zip(names, lods, strict=True)]
+        own = models.take(np.array(solids)), table.take(rows), placement, encoding
         encoded.append(encode_glb(*own, error=float(tree.error[row])))
     uris = content_names(tree) if implicit else [one.uri for one in encoded]
     files = {uri: one.data for uri, one in zip(uris, encoded, strict=True)}

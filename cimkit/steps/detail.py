@@ -10,7 +10,7 @@ from cimkit.kernels.roof_deviation import roof_deviations
 from cimkit.tables import Models
 from cimkit.tables._columns import TextArray
 from cimkit.tables.detail import Detail
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 
 
 def measure_detail(models: Models, building_id: TextArray) -> Detail:
@@ -46,13 +46,13 @@ def measure_detail(models: Models, building_id: TextArray) -> Detail:
     >>> footprints = cimkit.Footprints.from_polygons(["a"], [shapely.box(0, 0, 9, 9)])
     >>> _, models, _ = cimkit.reconstruct(footprints)
     >>> measure_detail(models, models.building_id).deviation
-    array([[ 0., inf, inf]])
+    array([[inf,  0., inf, inf]])
     """
     names = building_id.tolist()
     row_of = {name: row for row, name in enumerate(names)}
     owner = np.array([row_of.get(name, -1) for name in models.building_id.tolist()], np.int64)
-    level = np.array([LODS.index(lod) for lod in models.lod.tolist()], dtype=np.int64)
-    solids = np.full((len(names), len(LODS)), -1, dtype=np.int64)
+    level = np.array([TILE_LODS.index(lod) for lod in models.lod.tolist()], dtype=np.int64)
+    solids = np.full((len(names), len(TILE_LODS)), -1, dtype=np.int64)
     solids[owner[owner >= 0], level[owner >= 0]] = np.flatnonzero(owner >= 0)
     bare = np.flatnonzero((solids < 0).all(axis=1))
     if len(bare):
@@ -73,8 +73,8 @@ def measure_detail(models: Models, building_id: TextArray) -> Detail:
 def _deviations(models: Models, solids: np.ndarray) -> np.ndarray:
     """Deviation of each solid from the best of its building; infinite where there is none."""
     there = solids >= 0
-    best = len(LODS) - 1 - np.argmax(there[:, ::-1], axis=1)
-    simpler = there & (np.arange(len(LODS)) < best[:, None])
+    best = len(TILE_LODS) - 1 - np.argmax(there[:, ::-1], axis=1)
+    simpler = there & (np.arange(len(TILE_LODS)) < best[:, None])
     row, column = np.nonzero(simpler)
     deviation = np.where(there, 0.0, np.inf)
     if len(row):

@@ -12,7 +12,7 @@ from cimkit.steps.detail import measure_detail
 from cimkit.tables import Buildings, Models, TileTree
 from cimkit.tables.coerce import as_footprints
 from cimkit.tables.detail import Detail
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,15 +32,16 @@ KEY_LEVELS = 32
 LEAF_BYTES = 400_000
 """Of a leaf that is not compressed, about 130 kB with meshopt: more is divided."""
 
-INNER_BYTES = 900_000
-"""Of any other tile. An overview is loaded whole before anything is seen."""
+INNER_BYTES = 1_200_000
+"""Of any other tile, about 400 kB with meshopt. An overview is loaded whole before anything is
+seen."""
 
-OF_LEAVES, OF_INNER = 0.5, 0.45
+OF_LEAVES, OF_INNER = 0.55, 0.45
 """A tile may take this part of the bytes of the leaves, and this part of those of the other
-tiles, that it is refined to. So all inner tiles together take at most 0.5 / (1 - 0.45) = 0.91
-of the leaves."""
+tiles, that it is refined to. So all inner tiles together take no more than the leaves:
+0.55 / (1 - 0.45) = 1."""
 
-WORTH_BYTES = 400_000
+WORTH_BYTES = 600_000
 """A cell that might take less has no tile of its own: its parent is refined to its children."""
 
 ERROR_MIN = 2.0
@@ -65,8 +66,8 @@ def tile(
 
     A building belongs to the leaf in whose cell its centre lies, and is never cut. Leaves show
     the best solid of each building. The tiles above show, within a budget of bytes, what is
-    seen from farther away: simpler solids of all buildings, then those of the tall and large
-    ones alone. A city seen from afar gets simpler but does not vanish.
+    seen from farther away: simpler solids of all buildings, then boxes, then those of the tall
+    and large ones alone. A city seen from afar gets simpler but does not vanish.
 
     Parameters
     ----------
@@ -149,8 +150,10 @@ def _as_detail(detail: Models | Detail | None, buildings: Buildings) -> Detail:
     if isinstance(detail, Models):
         detail = measure_detail(detail, buildings.building_id)
     if detail is None:
-        known = np.array([LODS.index(lod) if lod in LODS else 0 for lod in buildings.lod])
-        one = np.arange(len(LODS)) == known[:, None] if len(known) else np.empty((0, 3), bool)
+        block = TILE_LODS.index("1.2")
+        lods = buildings.lod.tolist()
+        known = [TILE_LODS.index(lod) if lod in TILE_LODS else block for lod in lods]
+        one = np.arange(len(TILE_LODS)) == np.array(known, dtype=np.int64)[:, None]
         detail = Detail(one * NOMINAL[0], one * NOMINAL[1], np.where(one, 0.0, np.inf))
     if len(detail) != len(buildings):
         raise ParameterError(f"tile: detail of {len(detail)} for {len(buildings)} buildings")
@@ -298,7 +301,7 @@ class _Choice:
         """Buildings of a range that are shown with an error, and at which level."""
         cost = np.where(self.error[start:end] <= error, self.cost[start:end], np.inf)
         level = np.argmin(cost, axis=1)
-        rows = np.flatnonzero(level < len(LODS))
+        rows = np.flatnonzero(level < len(TILE_LODS))
         return start + rows, level[rows].astype(np.uint8)
 
     def all(self, start: int, end: int) -> _Shown:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cimkit.errors import TableError
 from cimkit.tables._columns import describe
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import BoolArray, FloatArray, IntArray
@@ -25,11 +25,11 @@ class Detail:
 
     Parameters
     ----------
-    corners : int64 array, shape (n, 3)
-        Corners of all faces at the levels of `cimkit.tables.models.LODS`; 0 where a building
-        has no solid of the level.
-    triangles : int64 array, shape (n, 3)
-    deviation : float64 array, shape (n, 3)
+    corners : int64 array, shape (n, 4)
+        Corners of all faces at the levels of `cimkit.tables.models.TILE_LODS`; 0 where a
+        building has no solid of the level.
+    triangles : int64 array, shape (n, 4)
+    deviation : float64 array, shape (n, 4)
         Bound on the Hausdorff distance to the building's best solid, metres: 0 for the best
         itself, infinite where there is no solid of the level.
     """
@@ -44,8 +44,10 @@ class Detail:
         for name, kind in kinds.items():
             put(self, name, np.ascontiguousarray(getattr(self, name), dtype=kind))
         shape = self.corners.shape
-        if shape != (len(self.corners), len(LODS)):
-            raise TableError(f"Detail: corners of shape (n, {len(LODS)}) expected, not {shape}")
+        if shape != (len(self.corners), len(TILE_LODS)):
+            raise TableError(
+                f"Detail: corners of shape (n, {len(TILE_LODS)}) expected, not {shape}"
+            )
         if not self.triangles.shape == self.deviation.shape == shape:
             raise TableError("Detail: the columns differ in shape")
         if np.isnan(self.deviation).any() or (self.deviation < 0).any():
@@ -61,12 +63,12 @@ class Detail:
 
     @property
     def there(self) -> BoolArray:
-        """Levels at which each building has a solid, shape (n, 3)."""
+        """Levels at which each building has a solid, shape (n, 4)."""
         return np.asarray(self.corners > 0)
 
     @property
     def cost_bytes(self) -> IntArray:
-        """Bytes that each building takes at each level, not compressed, shape (n, 3)."""
+        """Bytes that each building takes at each level, not compressed, shape (n, 4)."""
         geometry = VERTEX_BYTES * self.corners + TRIANGLE_BYTES * self.triangles
         return np.asarray(geometry + FEATURE_BYTES)
 
@@ -78,5 +80,5 @@ class Detail:
     def concatenate(cls, parts: list[Detail]) -> Detail:
         """Tables one after the other."""
         names = ("corners", "triangles", "deviation")
-        empty = np.empty((0, len(LODS)))
+        empty = np.empty((0, len(TILE_LODS)))
         return cls(*(np.concatenate([empty, *(getattr(p, n) for p in parts)]) for n in names))

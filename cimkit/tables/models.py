@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 LODS = ("1.2", "1.3", "2.2")
 """Levels of detail of solids, in rising order."""
 
+BOX_LOD = "1.1"
+"""Level of a box around a block, which only far views of tiles show."""
+
+TILE_LODS = (BOX_LOD, *LODS)
+"""Levels that tiles can show a building at."""
+
 GROUND_SURFACE, WALL_SURFACE, ROOF_SURFACE = 0, 1, 2
 SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
 """CityGML names of the surface codes, in their order."""

@@ -16,7 +16,7 @@ from cimkit.tables._columns import (
     integers,
     offsets,
 )
-from cimkit.tables.models import LODS
+from cimkit.tables.models import TILE_LODS
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -37,7 +37,7 @@ class TileTree:
     members : int64 array
         Rows of the buildings that each tile shows.
     lod : uint8 array, of the same length
-        Level of detail at which it shows them: places in `cimkit.tables.models.LODS`.
+        Level of detail at which it shows them: places in `cimkit.tables.models.TILE_LODS`.
     cell : int64 array, shape (n, 3)
         Level, column and row of the cell of each tile, which is one of 4**level equal squares
         of that of the root; (0, 0, 0) for the root.
@@ -67,7 +67,7 @@ class TileTree:
             offsets("member_offsets", self.member_offsets, len(self.members), n),
         )
         put(self, "lod", np.ascontiguousarray(self.lod, dtype=np.uint8))
-        if len(self.lod) != len(self.members) or (self.lod >= len(LODS)).any():
+        if len(self.lod) != len(self.members) or (self.lod >= len(TILE_LODS)).any():
             raise TableError("TileTree: a level of detail expected for each of the members")
         put(self, "cell", np.ascontiguousarray(self.cell, dtype=np.int64).reshape(-1, 3))
         if len(self.cell) != n:
@@ -99,5 +99,5 @@ class TileTree:
         return self.members[self.member_offsets[tile] : self.member_offsets[tile + 1]]
 
     def levels(self, tile: int) -> ByteArray:
-        """Levels of detail at which one tile shows its buildings: places in `LODS`."""
+        """Levels of detail at which one tile shows its buildings: places in `TILE_LODS`."""
         return self.lod[self.member_offsets[tile] : self.member_offsets[tile + 1]]

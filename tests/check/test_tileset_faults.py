@@ -278,7 +278,7 @@ CONTENTS = {
     "a vertex moved": (move_vertex, "TILE_SOLID_OPEN"),
     # glTF.
     "min that is not": (
-        lambda d, b: d["accessors"][0]["min"].__setitem__(0, 1),
+        lambda d, b: d["accessors"][0]["min"].__setitem__(0, 65535),
         "TILE_CONTENT_BROKEN",
     ),
     "extension not announced": (

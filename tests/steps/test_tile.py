@@ -27,13 +27,13 @@ def sizes(city):
 
 
 def with_levels(city, seed=0):
-    """Three solids a building, of random sizes and deviations."""
+    """Up to four solids a building, of random sizes and deviations."""
     rng, n = np.random.default_rng(seed), len(city.buildings)
-    corners = np.cumsum(rng.integers(20, 200, (n, 3)), axis=1)
-    deviation = np.column_stack([rng.uniform(0, 9, (n, 2)), np.zeros(n)])
-    there = rng.random((n, 3)) < 0.8
-    there[:, 0] |= ~there.any(axis=1)
-    best = 2 - np.argmax(there[:, ::-1], axis=1)
+    corners = np.cumsum(rng.integers(20, 200, (n, 4)), axis=1)
+    deviation = np.column_stack([rng.uniform(0, 9, (n, 3)), np.zeros(n)])
+    there = rng.random((n, 4)) < 0.8
+    there[:, 1] |= ~there.any(axis=1)
+    best = 3 - np.argmax(there[:, ::-1], axis=1)
     deviation[np.arange(n), best] = 0
     return Detail(corners * there, corners * there // 2, np.where(there, deviation, np.inf))
 
@@ -145,22 +145,23 @@ def test_a_spire_keeps_its_roof_where_others_are_blocks():
     """Its block would be off by 60 m, the others' by 1 m: the overview shows it whole."""
     city = boxes(600)
     n = len(city.buildings)
-    corners = np.column_stack([np.full(n, 24), np.zeros(n), np.full(n, 60)])
-    deviation = np.column_stack([np.ones(n), np.full(n, np.inf), np.zeros(n)])
-    deviation[7, 0] = 60.0
+    nothing, endless = np.zeros(n), np.full(n, np.inf)
+    corners = np.column_stack([nothing, np.full(n, 24), nothing, np.full(n, 60)])
+    deviation = np.column_stack([endless, np.ones(n), endless, nothing])
+    deviation[7, 1] = 60.0
     tree = tile(city.footprints, city.buildings, Detail(corners, corners // 2, deviation))
     inner = np.flatnonzero(~tree.leaf)
     for row in inner.tolist():
         rows, lods = tree.buildings(row), tree.levels(row)
         assert tree.error[row] < 60
-        assert set(lods[rows == 7].tolist()) <= {2}
-        assert set(lods[rows != 7].tolist()) == {0}
+        assert set(lods[rows == 7].tolist()) <= {3}
+        assert set(lods[rows != 7].tolist()) == {1}
 
 
 def test_models_are_measured_where_they_are_given():
     city = boxes(40)
     tree = tile(city.footprints, city.buildings, city.models, tile_buildings=8)
-    assert set(tree.lod.tolist()) == {0}
+    assert set(tree.lod.tolist()) == {1}
     assert_whole(tree, city, measure_detail(city.models, city.buildings.building_id), 8)
 
 

@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from cimkit.errors import ParameterError
+from cimkit.steps.boxes import with_boxes
 from cimkit.steps.tile import tile
 from cimkit.write.implicit import SUBTREE_LEVELS, implicit_documents
 from tests.extruded import CORNER, PLACEMENT, boxes, extrude, write_tiles
@@ -89,7 +90,8 @@ def test_every_tile_is_reached_by_the_bits(tmp_path, city, tile_buildings):
     root = json.loads((tmp_path / "tileset.json").read_bytes())["root"]
     levels = root["implicitTiling"]["availableLevels"]
     found = {cell: (has, box, error) for cell, has, box, error in cells_of(tmp_path)}
-    tree = tile(city.footprints, city.buildings, city.models, tile_buildings=tile_buildings)
+    models = with_boxes(city.models)
+    tree = tile(city.footprints, city.buildings, models, tile_buildings=tile_buildings)
     with_content = {cell for cell, (has, _, _) in found.items() if has}
     assert with_content == {tuple(cell) for cell in tree.cell.tolist()}
     assert {f"{a}/{b}/{c}.glb" for a, b, c in with_content} == {

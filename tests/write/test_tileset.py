@@ -68,7 +68,7 @@ def test_content_of_the_root_is_at_its_place_on_the_ellipsoid(tmp_path):
     ecef = positions @ transform[:3, :3].T + transform[:3, 3]
     expected = PLACEMENT.to_ecef(city.models.vertices)
     distance = np.linalg.norm(expected[:, None] - ecef[None], axis=2).min(axis=1)
-    assert distance.max() < 0.002
+    assert distance.max() < 0.0087  # half a step of 1 cm in each direction
 
 
 def test_the_same_city_gives_the_same_bytes_in_any_order(tmp_path):
@@ -135,7 +135,7 @@ def walk(folder, tile, parent=None):
 
 def test_a_large_city_is_cut_into_documents_that_tell_the_same(tmp_path):
     city, n = boxes(4000), 4000
-    corners = np.full((n, 3), 2000) * [0, 0, 1]  # so large that a leaf has ten of them
+    corners = np.full((n, 4), 2000) * [0, 0, 0, 1]  # so large that a leaf has ten of them
     deviation = np.where(corners > 0, 0.0, np.inf)
     tree = tile(city.footprints, city.buildings, Detail(corners, corners // 2, deviation))
     uris = [f"{row}.glb" for row in range(len(tree))]

@@ -99,6 +99,8 @@ export class Viewer {
       tiles.registerPlugin({ fetchData: (file) => Promise.resolve(this.source.file(String(file)) ?? new Response(null, { status: 404 })) });
     }
     tiles.errorTarget = ERROR_PIXELS;
+    // What is seen is enough: with siblings and ancestors a street view takes twice the bytes.
+    tiles.loadSiblings = tiles.loadAncestors = false;
     tiles.setCamera(this.camera);
     this.toLocal.decompose(tiles.group.position, tiles.group.quaternion, tiles.group.scale);
     this.scene.add(tiles.group);
