@@ -45,8 +45,11 @@ const [w, h] = [gl.drawingBufferWidth, gl.drawingBufferHeight];
 const pixels = new Uint8Array(4 * w * h);
 gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
 let seen = 0;
-for (let k = 0; k < pixels.length; k += 4) seen += pixels[k] + pixels[k + 1] + pixels[k + 2] > 24;
-const files = performance.getEntriesByType("resource").filter((e) => e.name.endsWith(".glb"));
+for (let k = 0; k < pixels.length; k += 4) {
+  seen += pixels[k] + pixels[k + 1] + pixels[k + 2] > 24;
+}
+const all = performance.getEntriesByType("resource");
+const files = all.filter((e) => e.name.endsWith(".glb"));
 return [seen, files.reduce((sum, e) => sum + e.encodedBodySize, 0), files.length];
 """
 
@@ -58,7 +61,9 @@ def fly(tileset: Path, pixels: float) -> list[dict[str, Any]]:
     rows = []
     try:
         for height in HEIGHTS_M:
-            look = f"{{ target: cimkit.app.middle.clone(), range: {height / math.sin(math.radians(PITCH_DEG))}, heading: 30, pitch: {PITCH_DEG} }}"
+            away = height / math.sin(math.radians(PITCH_DEG))
+            where = f"range: {away}, heading: 30, pitch: {PITCH_DEG}"
+            look = f"{{ target: cimkit.app.middle.clone(), {where} }}"
             found = []
             for detail in (pixels, 0.01):
                 steps = [

@@ -286,7 +286,8 @@ def _reorder(triangles: IntArray, vertices: Any) -> tuple[IntArray, Any]:
     import meshopt
 
     rows, place, _ = meshopt.reorder_mesh(triangles.astype(np.uint32).ravel(), True, True)
-    moved = np.empty_like(vertices)
+    # The gaps between fields are bytes of the file too; zeros_like leaves them as they were.
+    moved = np.zeros(len(vertices), dtype=vertices.dtype)
     moved[place] = vertices
     return rows.astype(np.int64).reshape(-1, 3), moved
 

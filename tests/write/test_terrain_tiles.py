@@ -148,3 +148,15 @@ def test_no_ground_no_tiles(tmp_path):
     nothing = Terrain(np.full((9, 9), np.nan), np.zeros((9, 9), bool), 0.0, 0.0, 1.0, CRS)
     assert written(tmp_path / "t", nothing)[0] == 0
     assert not list((tmp_path / "t").iterdir())
+
+
+@pytest.mark.parametrize("meshopt", [False, True])
+def test_the_same_ground_gives_the_same_bytes(tmp_path, meshopt):
+    """Whatever lay in memory before."""
+    found = []
+    for name in "abc":
+        rubbish = np.full(3_000_000, ord(name), dtype=np.uint8)
+        del rubbish
+        _, folder = written(tmp_path / name, ground(300, 300), meshopt=meshopt)
+        found.append({path.name for path in folder.iterdir()})
+    assert found[0] == found[1] == found[2]

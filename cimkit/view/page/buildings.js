@@ -57,8 +57,8 @@ function material(features) {
       .replace(
         "#include <color_fragment>",
         `// Roofs a shade warmer than walls, and walls darker towards the ground.
-        vec3 roof = vFeature * vec3(0.97, 0.925, 0.875);
-        float foot = mix(0.80, 1.0, smoothstep(0.0, 7.0, vAboveFoot));
+        vec3 roof = vFeature * vec3(0.985, 0.955, 0.925);
+        float foot = mix(0.84, 1.0, smoothstep(0.0, 7.0, vAboveFoot));
         diffuseColor.rgb = mix(vFeature * foot, roof, vRoof);`,
       );
   };
@@ -66,7 +66,7 @@ function material(features) {
   return look;
 }
 
-const EDGE = new LineBasicMaterial({ color: 0x2f3640, transparent: true, opacity: 0.42, fog: true });
+const EDGE = new LineBasicMaterial({ color: 0x2f3640, transparent: true, opacity: 0.34, fog: true });
 
 /** Every tile that is loaded, by its scene; and which building is chosen, how all are coloured. */
 export class Buildings {

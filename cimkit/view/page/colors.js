@@ -1,7 +1,7 @@
 // Colours of buildings by what is known of them, and the legend that goes with each.
 import { Color } from "three";
 
-export const WHITE = new Color("#f4f2ee");
+export const WHITE = new Color("#fbfaf7");
 export const UNKNOWN = new Color("#c9c9c6");
 export const CHOSEN = new Color("#ff7a1a");
 

@@ -75,7 +75,7 @@ class App {
     const views = {
       street: { target: this.middle.clone().setY(8), range: 170, heading: 28, pitch: 17 },
       quarter: { target: this.middle.clone(), range: Math.min(700, 2 * this.radius), heading: 28, pitch: 30 },
-      city: { target: this.middle.clone(), range: 2.1 * this.radius + 150, heading: 0, pitch: 42 },
+      city: { target: this.middle.clone(), range: 1.9 * this.radius + 150, heading: 24, pitch: 36 },
     };
     this.viewer.flight = null;
     if (duration) this.viewer.flyTo(views[name], duration);

@@ -23,9 +23,8 @@ import { MeshoptDecoder } from "meshoptimizer/decoder";
 import { Buildings } from "./buildings.js";
 import { earthToLocal, toEarth } from "./frame.js";
 
-const SKY = new Color("#dfe8f1");
-const HAZE = new Color("#e6ecf2");
-const GROUND = new Color("#dcdcd4");
+const HAZE = new Color("#e9eef3");
+const GROUND = new Color("#d3d6d4");
 const SHADOW_PIXELS = 2048;
 const ERROR_PIXELS = 12;
 
@@ -38,13 +37,12 @@ export class Viewer {
     this.layers = {};
     this.listeners = [];
     this.toLocal = earthToLocal(source.city.centre);
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: "high-performance" });
     this.renderer.toneMapping = NeutralToneMapping;
     this.renderer.toneMappingExposure = 1.02;
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = PCFShadowMap;
     this.scene = new Scene();
-    this.scene.background = SKY;
     this.scene.fog = new Fog(HAZE, 1000, 20000);
     this.camera = new PerspectiveCamera(40, 1, 1, 60000);
     this.buildings = new Buildings(source, () => this.redraw());
@@ -58,8 +56,8 @@ export class Viewer {
   }
 
   addLight() {
-    this.scene.add(new HemisphereLight(0xf3f7ff, 0xb8b2a6, 1.75));
-    this.sun = new DirectionalLight(0xfff1dd, 2.35);
+    this.scene.add(new HemisphereLight(0xf6f9ff, 0xc6c8c9, 1.9));
+    this.sun = new DirectionalLight(0xfff7ec, 2.2);
     this.sun.castShadow = true;
     this.sun.shadow.mapSize.set(SHADOW_PIXELS, SHADOW_PIXELS);
     this.sun.shadow.radius = 3;
@@ -108,7 +106,7 @@ export class Viewer {
     tiles.addEventListener("load-model", ({ scene }) => {
       if (name === "buildings") this.buildings.add(scene, tiles.group);
       else scene.traverse((item) => (item.receiveShadow = true));
-      if (name === "terrain") this.ground.visible = false;
+      if (name === "terrain") this.ground.position.y = -12; // below the edge of what is known
       this.redraw();
     });
     tiles.addEventListener("dispose-model", ({ scene }) => this.buildings.remove(scene));
@@ -126,7 +124,7 @@ export class Viewer {
 
   setLayer(name, on) {
     if (this.layers[name]) this.layers[name].group.visible = on;
-    if (name === "terrain") this.ground.visible = !on || !this.layers.terrain;
+    if (name === "terrain") this.ground.position.y = on && this.layers.terrain ? -12 : -0.4;
     this.redraw();
   }
 
