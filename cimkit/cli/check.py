@@ -118,10 +118,10 @@ def _findings(what: Path, tolerances: dict[str, float]) -> list[Issue]:
     from cimkit.errors import InputError
     from cimkit.read.tileset import read_tileset
 
-    if (what / "manifest.json").is_file():
-        return _city_findings(what, tolerances)
     if what.name == "tileset.json" or (what / "tileset.json").is_file():
         return check_tileset(read_tileset(what))
+    if (what / "manifest.json").is_file():
+        return _city_findings(what, tolerances)
     raise InputError(
         "is neither a city folder, a tileset nor CityJSON"
         if what.exists()
