@@ -141,6 +141,9 @@ class Job:
         Write ``tiles.3tz`` too: all tiles in one file.
     terrain_tiles : bool
         Write the ground as tiles too, ``tiles/terrain``.
+    point_tiles : bool
+        Write the clouds as tiles too, ``tiles/points``, without noise; a million points take
+        some 7 s and 20 MB.
     workers : int
         Worker processes; 0 takes all cores.
     block_size : float
@@ -212,6 +215,7 @@ class Job:
     tiles_gzip: bool = False
     tiles_package: bool = False
     terrain_tiles: bool = True
+    point_tiles: bool = False
     workers: int = 0
     block_size: float = 500.0
     as_of: str = ""

@@ -8,7 +8,7 @@ next build finds them if this one does not end. The output appears whole or not 
 from __future__ import annotations
 
 import os
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from cimkit.interiors import make_interior
 from cimkit.job import Job
 from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.linking import link_addresses
+from cimkit.point_layer import PointLayer, make_point_layer
 from cimkit.products import (
     LIBRARIES,
     Made,
@@ -87,7 +88,7 @@ from cimkit.write.store import Staging
 CITY_MARGIN = 50.0
 """Metres around the footprints where the cloud is used; farther points are only counted."""
 
-PARTS = ("clouds", "blocks", "tiles")
+PARTS = ("clouds", "blocks", "tiles", "squares", "points")
 """Kinds of parts, each in a folder of its own."""
 
 DECODER_MEMORY_BYTES = 2_000_000_000
@@ -222,6 +223,7 @@ def _make_city(
         TileOptions.of(job), made.buildings, address, frame, tile_columns(job, occupied)
     )
     tiles = _make_tiles(job, tree, made, described, placement, workers, work)
+    layer = _make_points(job, inputs, scan, placement, workers, work)
     workers.close()
     clock.lap("tile")
     issues = [*inputs.issues, *scan.issues, *encoding.issues, *made.issues, *made.set_aside]
@@ -229,7 +231,7 @@ def _make_city(
     more = [part.issues for part in (interior, occupied) if part is not None]
     issues = sort_issues([*issues, *link_issues, *described.issues, *chain(*more)])
     city = job, inputs, scan, made, links, address, tree, tiles, placement, encoding, issues
-    return Product(*city, interior, occupied)
+    return Product(*city, interior, occupied, layer)
 
 
 def _margin(job: Job) -> float:
@@ -430,6 +432,16 @@ def _make_tiles(
             f"{work}/tiles",
         )
     return list(workers.run("tile", make_tile, tasks))
+
+
+def _make_points(
+    job: Job, inputs: Inputs, scan: Scan, placement: Placement, workers: Workers, work: str
+) -> PointLayer | None:
+    """The clouds as tiles, where the job asks for them; without those that were set aside."""
+    if not job.point_tiles or (bounds := _city_bounds(job, inputs)) is None:
+        return None
+    headers = list(compress(inputs.headers, [part is not _NO_PART for part in scan.parts]))
+    return make_point_layer(job, headers, bounds, placement, workers, work)
 
 
 def _placement(job: Job, inputs: Inputs) -> Placement:

@@ -15,6 +15,7 @@ from cimkit.counts import totals, with_counts
 from cimkit.inputs import Inputs, input_files
 from cimkit.interiors import Interior, write_interior
 from cimkit.job import Job
+from cimkit.point_layer import PointLayer, write_point_layer
 from cimkit.read.city import CITY_FORMAT
 from cimkit.steps.align import add_counts, shift_issues
 from cimkit.steps.classify import Classes, free_class
@@ -75,6 +76,7 @@ LIBRARIES = (
     "laspy",
     "lazrs",
     "rasterio",
+    "py3dtiles",
     *(("meshopt",) if has_meshopt() else ()),
 )
 """What the bytes of a city depend on."""
@@ -249,6 +251,7 @@ class Product(NamedTuple):
     issues: list[Issue]
     interior: Interior | None = None
     occupied: Occupied | None = None
+    layer: PointLayer | None = None
 
     @property
     def part_counts(self) -> dict[str, dict[str, int]]:
@@ -306,6 +309,8 @@ def write_products(staging: Staging, city: Product) -> None:
         write_terrain(staging.path("terrain.tif"), city.scan.terrain)
         if city.job.terrain_tiles:
             write_ground(staging, options, city.scan.terrain, city.placement)
+    if city.layer is not None:
+        write_point_layer(staging, city.layer, city.placement)
     finish_tiles(staging, options)
     address = city.address.tolist()
     layers = {
@@ -352,6 +357,8 @@ def _balances(city: Product) -> list[Balance]:
     balances = list(city.inputs.balances)
     if city.inputs.headers:
         balances.append(_point_balance(city))
+    if city.layer is not None:
+        balances.append(city.layer.balance)
     if city.inputs.addresses is not None:
         linked = len(np.unique(city.links.address_id.astype(object)))
         parts = {"linked": linked}

@@ -18,7 +18,7 @@ FLOORS = (
     ("read", "steps", "check", "write", "register", "analyse"),
     (
         *("pipeline", "execute", "blocks", "tasks", "inputs", "products", "interiors"),
-        *("tiling", "tile_files"),
+        *("tiling", "tile_files", "point_layer"),
         *("registration", "linking", "counts"),
         *("sample", "plot", "export"),
     ),

@@ -12,6 +12,7 @@ from cimkit.view.server import ViewServer
 from cimkit.write.glb import Encoding
 from tests.clients.conftest import missing, served
 from tests.extruded import PLACEMENT, boxes, write_tiles
+from tests.test_pipeline import build, small_inputs
 from tests.view.conftest import HOSTILE
 from tests.view.conftest import city_folder as city_folder
 
@@ -97,6 +98,35 @@ def test_the_viewer_shows_and_picks(tmp_path, browse, viewer, variant):
         assert found["building_id"] == str(city.buildings.building_id[row])
         assert found["code"] == str(city.buildings.code[row])
         assert (found.get("address") or "") == str(city.address[row])
+
+
+@pytest.fixture(scope="module")
+def scanned_city(tmp_path_factory):
+    """A city with ground and points."""
+    folder = tmp_path_factory.mktemp("scanned")
+    return build(folder / "city", {**small_inputs(folder / "in"), "point_tiles": True}).path
+
+
+@pytest.mark.parametrize("layer", ["points", "terrain"])
+def test_cesium_shows_the_other_layers(scanned_city, browse, node_modules, layer):
+    tiles, cesium = scanned_city / "tiles" / layer, node_modules / "cesium" / "Build" / "Cesium"
+    with served(tiles=tiles, cesium=cesium) as url:
+        result = browse("cesium", url)
+    assert result["failures"] == result["seen"]["foreign"] == []
+    assert result["loaded"] > 0
+    assert result["selected"] > 0
+
+
+def test_points_are_loaded_when_they_are_switched_on(scanned_city, browse, viewer):
+    steps = [
+        {"code": "return Object.keys(cimkit.stats())"},
+        {"code": "cimkit.app.ui.toggle('points', true); cimkit.setView('street')"},
+        {"code": "return cimkit.stats().points.visible"},
+    ]
+    result = browse("viewer", viewer(scanned_city), steps=steps)
+    assert result["failures"] == result["seen"]["errors"] == result["seen"]["foreign"] == []
+    assert sorted(result["steps"][0]) == ["buildings", "terrain"]
+    assert result["steps"][2] > 0
 
 
 CANVAS = "const c = document.getElementById('scene');"

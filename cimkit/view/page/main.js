@@ -26,12 +26,15 @@ class App {
   async start() {
     const { tilesets } = this.source.city;
     this.setView("city", 0);
-    const names = ["buildings", "terrain", "points"].filter((name) => tilesets[name]);
-    const loading = names.map((name) => this.viewer.addLayer(name, new URL(tilesets[name], document.baseURI).href));
-    await Promise.all(loading).catch(() => this.ui.say(word("no_tiles")));
+    const names = ["buildings", "terrain"].filter((name) => tilesets[name]);
+    await Promise.all(names.map((name) => this.addLayer(name))).catch(() => this.ui.say(word("no_tiles")));
     if (!this.source.city.counts.buildings) this.ui.say(word("empty"));
     await this.openAddress();
     this.viewer.onFrame(() => this.keepAddress());
+  }
+
+  addLayer(name) {
+    return this.viewer.addLayer(name, new URL(this.source.city.tilesets[name], document.baseURI).href);
   }
 
   listen() {
@@ -92,6 +95,7 @@ class App {
     if (name === "labels") this.labels.setVisible(on);
     else if (name === "edges") this.viewer.buildings.setEdges(on);
     else if (name === "shadows") this.viewer.setShadows(on);
+    else if (on && !this.viewer.layers[name]) this.addLayer(name).catch(() => this.ui.say(word("no_tiles")));
     else this.viewer.setLayer(name, on);
   }
 

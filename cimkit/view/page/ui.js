@@ -29,7 +29,7 @@ export class Ui {
   constructor(home, app) {
     this.home = home;
     this.app = app;
-    this.state = { mode: "none", detail: 12, buildings: true, terrain: true, points: true, labels: true, edges: true, shadows: true, measure: false };
+    this.state = { mode: "none", detail: 12, buildings: true, terrain: true, points: false, labels: true, edges: true, shadows: true, measure: false };
     this.record = null;
     this.details = null;
     this.draw();

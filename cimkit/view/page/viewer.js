@@ -1,5 +1,6 @@
 // The scene: light, camera, layers of tiles; draws only when something has changed.
 import {
+  BufferAttribute,
   Color,
   DirectionalLight,
   Fog,
@@ -27,6 +28,18 @@ const HAZE = new Color("#e9eef3");
 const GROUND = new Color("#d3d6d4");
 const SHADOW_PIXELS = 2048;
 const ERROR_PIXELS = 12;
+const POINT_PIXELS = 2.2;
+const NEAR_POINT_M = 0.3;
+
+/** Points of one size; their colours are as screens have them, three reckons in linear light. */
+function drawPoints(points) {
+  Object.assign(points.material, { size: POINT_PIXELS, sizeAttenuation: false });
+  const [colors, one] = [points.geometry.getAttribute("color"), new Color()];
+  if (!colors) return;
+  const linear = new Float32Array(3 * colors.count);
+  for (let row = 0; row < colors.count; row++) one.fromBufferAttribute(colors, row).convertSRGBToLinear().toArray(linear, 3 * row);
+  points.geometry.setAttribute("color", new BufferAttribute(linear, 3));
+}
 
 export class Viewer {
   /** @param {HTMLCanvasElement} canvas @param {import("./source.js").Source} source */
@@ -105,6 +118,7 @@ export class Viewer {
     this.layers[name] = tiles;
     tiles.addEventListener("load-model", ({ scene }) => {
       if (name === "buildings") this.buildings.add(scene, tiles.group);
+      else if (name === "points") scene.traverse((item) => item.isPoints && drawPoints(item));
       else scene.traverse((item) => (item.receiveShadow = true));
       if (name === "terrain") this.ground.position.y = -12; // below the edge of what is known
       this.redraw();
@@ -166,14 +180,19 @@ export class Viewer {
     if (!this.needed && !this.busy()) return;
     this.needed = Math.max(0, this.needed - 1);
     this.fit();
-    for (const tiles of Object.values(this.layers)) tiles.update();
+    for (const tiles of this.shown()) tiles.update();
     this.renderer.render(this.scene, this.camera);
     for (const listener of this.listeners) listener();
   }
 
   /** Whether tiles are on their way. */
   busy() {
-    return Object.values(this.layers).some(({ stats }) => stats.queued + stats.downloading + stats.parsing > 0);
+    return this.shown().some(({ stats }) => stats.queued + stats.downloading + stats.parsing > 0);
+  }
+
+  /** Layers that are switched on. */
+  shown() {
+    return Object.values(this.layers).filter((tiles) => tiles.group.visible);
   }
 
   /** Fit near and far, haze and the shadow to what is seen. */
@@ -250,14 +269,14 @@ export class Viewer {
     return toEarth(lon, lat, height).applyMatrix4(this.toLocal);
   }
 
-  /** First hit of the ray through a pixel of the canvas. */
+  /** First hit of the ray through a pixel of the canvas: of buildings and ground, or of all that is drawn. */
   hit(x, y, all = false) {
     const size = new Vector2(this.canvas.clientWidth, this.canvas.clientHeight);
     const ray = new Raycaster();
-    ray.firstHitOnly = true;
+    ray.params.Points.threshold = NEAR_POINT_M;
     ray.setFromCamera(new Vector2((2 * x) / size.x - 1, 1 - (2 * y) / size.y), this.camera);
-    const groups = Object.values(this.layers).map((tiles) => tiles.group).filter((group) => group.visible);
-    const targets = all ? [...groups, this.ground] : groups;
+    const shown = this.shown().filter((tiles) => all || tiles !== this.layers.points);
+    const targets = [...shown.map((tiles) => tiles.group), ...(all ? [this.ground] : [])];
     const hits = targets.flatMap((target) => ray.intersectObject(target, true));
     return hits.sort((a, b) => a.distance - b.distance)[0] ?? null;
   }
@@ -269,7 +288,7 @@ export class Viewer {
     while (still < 4 && performance.now() - start < limit) {
       this.redraw();
       await new Promise((resolve) => requestAnimationFrame(resolve));
-      const known = Object.values(this.layers).every((tiles) => tiles.root || this.failures.length);
+      const known = this.shown().every((tiles) => tiles.root || this.failures.length);
       still = known && !this.busy() && !this.flight ? still + 1 : 0;
     }
   }
