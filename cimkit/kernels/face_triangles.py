@@ -72,7 +72,8 @@ def _flatten(
     xyz: FloatArray, rows: IntArray, start: int, end: int, normal: FloatArray, uv: FloatArray
 ) -> None:
     """Lay a ring into the plane of two axes, in which it turns counter-clockwise."""
-    axis = int(np.argmax(np.abs(normal)))
+    x, y, z = abs(normal[0]), abs(normal[1]), abs(normal[2])
+    axis = 0 if x >= y and x >= z else 1 if y >= z else 2
     u, v = (axis + 1) % 3, (axis + 2) % 3
     if normal[axis] < 0.0:
         u, v = v, u
@@ -127,6 +128,7 @@ def cut_faces(
     done = np.zeros(n_faces, dtype=np.bool_)
     normals = np.empty((n_faces, 3))
     plane = np.empty((longest, 2))
+    parts, neighbours = np.empty((longest, 3), np.int64), np.empty((longest, 3), np.int64)
     for face in range(n_faces):
         ring = face_offsets[face]
         start, end = ring_offsets[ring], ring_offsets[ring + 1]
@@ -143,8 +145,8 @@ def cut_faces(
                 triangle[starts[face] + i, 2] = start + i + 1
             done[face] = True
             continue
-        part = np.empty((n - 2, 3), dtype=np.int64)
-        beside = np.full((n - 2, 3), -1, dtype=np.int64)
+        part, beside = parts[: n - 2], neighbours[: n - 2]
+        beside[:] = -1
         if not cut_ears(uv, part, beside):
             continue
         turn_edges(uv, part, beside)

@@ -129,13 +129,14 @@ def _outline(v: FloatArray, triangle: IntArray, facing: FloatArray, up: float) -
 
 @helper
 def _to_edge(x: float, y: float, edge: FloatArray) -> float:
-    """Distance of a place to an edge."""
+    """Square of the distance of a place to an edge."""
     dx, dy = edge[2] - edge[0], edge[3] - edge[1]
     length = dx * dx + dy * dy
     s = 0.0
     if length > 0.0:
         s = min(1.0, max(0.0, ((x - edge[0]) * dx + (y - edge[1]) * dy) / length))
-    return float(np.hypot(x - edge[0] - s * dx, y - edge[1] - s * dy))
+    away_x, away_y = x - edge[0] - s * dx, y - edge[1] - s * dy
+    return float(away_x * away_x + away_y * away_y)
 
 
 @helper
@@ -149,7 +150,7 @@ def _apart(first: FloatArray, second: FloatArray) -> float:
             b = _to_edge(first[i, 2], first[i, 3], second[j])
             least = min(least, max(a, b))
         worst = max(worst, least)
-    return worst
+    return float(np.sqrt(worst))
 
 
 @kernel

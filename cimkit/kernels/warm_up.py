@@ -17,6 +17,7 @@ from cimkit.kernels.grouping import group_rows, grouped_quantiles
 from cimkit.kernels.near_points import merge_near_points
 from cimkit.kernels.nearest_footprint import nearest_footprints, values_near_footprints
 from cimkit.kernels.number_chain import chain_course, chain_marginals
+from cimkit.kernels.outline_rectangles import outline_rectangles
 from cimkit.kernels.point_in_footprint import assign_points, covering_footprints
 from cimkit.kernels.point_neighbourhoods import describe_neighbourhoods
 from cimkit.kernels.progressive_morphology import (
@@ -33,7 +34,7 @@ from cimkit.kernels.roof_residuals import Solids, roof_residuals
 from cimkit.kernels.rtin import mesh_error, right_triangles, vertex_errors
 from cimkit.kernels.shared_outline import shared_outline
 from cimkit.kernels.shell_edges import judge_shells
-from cimkit.kernels.surface_polynomial import surface_values
+from cimkit.kernels.surface_polynomial import surface_through, surface_values
 from cimkit.kernels.terrain_cells import empty_sums, fill_holes, sum_cells
 from cimkit.kernels.triangle_contacts import first_contacts
 from cimkit.tables import Footprints
@@ -65,7 +66,9 @@ def warm_up(_: object = None) -> None:
     chain_marginals(np.array([0, 2]), ends, ends[:2], np.zeros((2, 2)), x[:2], np.ones((2, 2)))
     total, points = empty_sums(2, 2)
     sum_cells(x, y, z, 1.0, 0, 0, total, points)
+    outline_rectangles(np.zeros((1, 2)), np.array([0, 1]))
     surface_values(np.zeros((1, 2)), np.zeros((1, 1, 1)))
+    surface_through(np.zeros((1, 1, 1)), np.ones((1, 1)), np.ones((1, 1)))
     flat = np.zeros((3, 3))
     mesh_error(flat, right_triangles(flat, vertex_errors(flat), 1.0))
     fill_holes(np.array([[1.0, np.nan], [np.nan, 2.0]], dtype=np.float32))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import shapely
 
 from cimkit.kernels.face_triangles import cut_faces
-from cimkit.steps.reconstruct.solid import extrude
-from cimkit.tables import Footprints, Models
+from cimkit.kernels.outline_rectangles import outline_rectangles
+from cimkit.tables import Models
 from cimkit.tables._columns import TEXT
-from cimkit.tables.models import BOX_LOD, TILE_LODS
+from cimkit.tables.models import (
+    BOX_LOD,
+    GROUND_SURFACE,
+    ROOF_SURFACE,
+    WALL_SURFACE,
+    tile_levels,
+)
 
 CORNERS_MIN = 6
 """A block over fewer corners is as plain as its box."""
 
 EDGE_MIN = 0.1
 """Metres. A thinner box is none."""
+
+BOX_FACES = ((3, 2, 1, 0), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (4, 5, 6, 7))
+"""Corners of a box seen from outside: its bottom, its walls, its top. The bottom has corners 0
+to 3, counter-clockwise seen from above, and the top 4 to 7 over them."""
+
+BOX_SEMANTICS = np.array([GROUND_SURFACE, *[WALL_SURFACE] * 4, ROOF_SURFACE], dtype=np.uint8)
 
 
 def with_boxes(models: Models) -> Models:
@@ -32,12 +41,14 @@ def with_boxes(models: Models) -> Models:
     -------
     Models
         Building by building in the order of first rows, by rising level. A box
-        (`cimkit.tables.models.BOX_LOD`) stands over the smallest rectangle around the roof of
-        the building's LoD1.2, between its bottom and its top; there is none where LoD1.2 has
-        several roofs, or an outline of fewer than `CORNERS_MIN` corners.
+        (`cimkit.tables.models.BOX_LOD`) stands over a rectangle around the roof of the
+        building's LoD1.2, the smallest along one of its walls, between its bottom and its top;
+        there is none where LoD1.2 has several roofs, or an outline of fewer than `CORNERS_MIN`
+        corners.
 
     Examples
     --------
+    >>> import shapely
     >>> import cimkit
     >>> corner = shapely.box(0, 0, 9, 9) - shapely.box(5, 5, 9, 9)
     >>> footprints = cimkit.Footprints.from_polygons(["a"], [corner])
@@ -49,15 +60,8 @@ def with_boxes(models: Models) -> Models:
     boxes = _boxes(blocks) if len(blocks) else None
     both = models if boxes is None else Models.concatenate([models, boxes])
     rank: dict[str, int] = {}
-    for name in both.building_id.tolist():
-        rank.setdefault(name, len(rank))
-    level = {lod: place for place, lod in enumerate(TILE_LODS)}
-    keys = [
-        (rank[name], level[lod])
-        for name, lod in zip(both.building_id.tolist(), both.lod.tolist(), strict=True)
-    ]
-    order = np.lexsort(np.array(keys, dtype=np.int64).reshape(-1, 2).T[::-1])
-    return both.take(order)
+    row = [rank.setdefault(name, len(rank)) for name in both.building_id.tolist()]
+    return both.take(np.lexsort((tile_levels(both.lod), np.array(row, dtype=np.int64))))
 
 
 def _boxes(blocks: Models) -> Models | None:
@@ -74,12 +78,9 @@ def _boxes(blocks: Models) -> Models | None:
         return None
     first = np.repeat(blocks.ring_offsets[outline] - np.cumsum(size) + size, size)
     corner = blocks.ring_vertex[first + np.arange(size.sum())]
-    lines = shapely.linestrings(
-        blocks.vertices[corner, :2], indices=np.repeat(np.arange(len(solid)), size)
-    )
-    around = shapely.oriented_envelope(lines)
-    sides = shapely.get_coordinates(shapely.get_exterior_ring(around)).reshape(-1, 5, 2)
-    edges = np.linalg.norm(np.diff(sides, axis=1), axis=2)
+    ends = np.concatenate([[0], np.cumsum(size)])
+    around = outline_rectangles(blocks.vertices[corner, :2], ends)
+    edges = np.linalg.norm(np.diff(around, axis=1), axis=2)
     sound = edges.min(axis=1) >= EDGE_MIN
     starts = blocks.vertex_offsets[:-1]
     bottom = np.minimum.reduceat(blocks.vertices[:, 2], starts)[solid]
@@ -88,7 +89,20 @@ def _boxes(blocks: Models) -> Models | None:
     if not sound.any():
         return None
     names = blocks.building_id[solid[sound]]
-    squares = shapely.polygons(sides[sound].round(4))
-    footprints = Footprints.from_polygons(names, squares, crs=blocks.crs)
-    solids = extrude(footprints, bottom[sound], top[sound])
-    return replace(solids, lod=np.array([BOX_LOD] * len(solids), dtype=TEXT))
+    n = len(names)
+    heights = np.column_stack([bottom[sound], top[sound]]).round(3)
+    corners = np.empty((n, 2, 4, 3))
+    corners[..., :2] = around[sound, None].round(4)
+    corners[..., 2] = heights[:, :, None]
+    return Models(
+        names,
+        np.full(n, BOX_LOD, dtype=TEXT),
+        corners.reshape(-1, 3),
+        np.arange(n + 1) * 8,
+        (np.arange(n)[:, None] * 8 + np.ravel(BOX_FACES)).ravel(),
+        np.arange(6 * n + 1) * 4,
+        np.arange(6 * n + 1),
+        np.arange(n + 1) * 6,
+        np.tile(BOX_SEMANTICS, n),
+        blocks.crs,
+    )

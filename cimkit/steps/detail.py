@@ -10,7 +10,7 @@ from cimkit.kernels.roof_deviation import roof_deviations
 from cimkit.tables import Models
 from cimkit.tables._columns import TextArray
 from cimkit.tables.detail import Detail
-from cimkit.tables.models import TILE_LODS
+from cimkit.tables.models import TILE_LODS, tile_levels
 
 
 def measure_detail(models: Models, building_id: TextArray) -> Detail:
@@ -51,7 +51,7 @@ def measure_detail(models: Models, building_id: TextArray) -> Detail:
     names = building_id.tolist()
     row_of = {name: row for row, name in enumerate(names)}
     owner = np.array([row_of.get(name, -1) for name in models.building_id.tolist()], np.int64)
-    level = np.array([TILE_LODS.index(lod) for lod in models.lod.tolist()], dtype=np.int64)
+    level = tile_levels(models.lod)
     solids = np.full((len(names), len(TILE_LODS)), -1, dtype=np.int64)
     solids[owner[owner >= 0], level[owner >= 0]] = np.flatnonzero(owner >= 0)
     bare = np.flatnonzero((solids < 0).all(axis=1))

@@ -91,10 +91,20 @@ def ragged_index(starts: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
     >>> ragged_index(np.array([0, 2, 5]), np.array([1, 0]))
     (array([2, 3, 4, 0, 1]), array([0, 3, 5]))
     """
-    sizes = starts[rows + 1] - starts[rows]
+    return index_ranges(starts[rows], starts[rows + 1])
+
+
+def index_ranges(first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:
+    """All numbers of some ranges, each without its last, and where the ranges begin and end.
+
+    Examples
+    --------
+    >>> index_ranges(np.array([7, 2]), np.array([9, 5]))
+    (array([7, 8, 2, 3, 4]), array([0, 2, 5]))
+    """
+    sizes = last - first
     ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    index = np.arange(ends[-1], dtype=np.int64) + np.repeat(starts[rows] - ends[:-1], sizes)
-    return index, ends
+    return np.arange(ends[-1], dtype=np.int64) + np.repeat(first - ends[:-1], sizes), ends
 
 
 def describe(table: object, n: int, crs: str, bounds: tuple[float, ...] | None) -> str:

@@ -14,6 +14,7 @@ from cimkit.tables._columns import (
     IntArray,
     TextArray,
     describe,
+    index_ranges,
     integers,
     offsets,
     ragged_index,
@@ -35,6 +36,23 @@ TILE_LODS = (BOX_LOD, *LODS)
 GROUND_SURFACE, WALL_SURFACE, ROOF_SURFACE = 0, 1, 2
 SURFACE_NAMES = ("GroundSurface", "WallSurface", "RoofSurface")
 """CityGML names of the surface codes, in their order."""
+
+
+def tile_levels(lod: TextArray) -> IntArray:
+    """Places of levels of detail in `TILE_LODS`.
+
+    Examples
+    --------
+    >>> tile_levels(np.array(["2.2", "1.1"], dtype=np.dtypes.StringDType()))
+    array([3, 0])
+    """
+    level = np.full(len(lod), -1)
+    for place, name in enumerate(TILE_LODS):
+        level[lod == name] = place
+    if len(level) and level.min() < 0:
+        known = ", ".join(TILE_LODS)
+        raise TableError(f"LoD {lod[int(level.argmin())]!r}: tiles show {known}")
+    return level
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -87,13 +105,11 @@ class Models:
         lod: Any = self.lod
         lod = [lod] * n if isinstance(lod, str) else lod
         put(self, "lod", texts("lod", lod, n))
-        seen: set[tuple[str, str]] = set()
-        for pair in zip(self.building_id.tolist(), self.lod.tolist(), strict=True):
-            if pair in seen or not pair[0]:
-                raise TableError(
-                    f"Models: {pair[0]!r} has two solids of LoD{pair[1]}, or no id"
-                )
-            seen.add(pair)
+        names = self.building_id.tolist()
+        pairs = list(zip(names, self.lod.tolist(), strict=True))
+        if len(set(pairs)) < n or not all(names):
+            name, level = next(pair for pair in pairs if not pair[0] or pairs.count(pair) > 1)
+            raise TableError(f"Models: {name!r} has two solids of LoD{level}, or no id")
         vertices = np.ascontiguousarray(self.vertices, dtype=np.float64).reshape(-1, 3)
         if not np.isfinite(vertices).all():
             raise TableError("Models: a vertex is not finite")
@@ -148,27 +164,35 @@ class Models:
     def take(self, rows: IntArray) -> Self:
         """The solids chosen by index, in that order."""
         rows = np.arange(len(self))[rows]
-        face, solid_ends = ragged_index(self.solid_offsets, rows)
-        ring, face_ends = ragged_index(self.face_offsets, face)
-        used, ring_ends = ragged_index(self.ring_offsets, ring)
+        chosen = np.zeros(len(self), dtype=np.bool_)
+        chosen[rows] = True
+        if np.count_nonzero(chosen) < len(rows):
+            raise TableError("Models: a solid was asked for twice")
+        # All parts of a solid stand together, so one range of each kind is all there is to it.
+        faces = self.solid_offsets[rows], self.solid_offsets[rows + 1]
+        rings = self.face_offsets[faces[0]], self.face_offsets[faces[1]]
+        face, solid_ends = index_ranges(*faces)
+        ring, _ = index_ranges(*rings)
+        used, used_starts = index_ranges(*(self.ring_offsets[end] for end in rings))
         vertex, vertex_ends = ragged_index(self.vertex_offsets, rows)
-        building_of_used = np.repeat(
-            np.repeat(np.repeat(np.arange(len(rows)), np.diff(solid_ends)), np.diff(face_ends)),
-            np.diff(ring_ends),
-        )
-        shift = vertex_ends[:-1] - self.vertex_offsets[rows]
-        return type(self)(
-            self.building_id[rows],
-            self.lod[rows],
-            self.vertices[vertex],
-            vertex_ends,
-            self.ring_vertex[used] + shift[building_of_used],
-            ring_ends,
-            face_ends,
-            solid_ends,
-            self.semantics[face],
-            self.crs,
-        )
+        shift = np.repeat(vertex_ends[:-1] - self.vertex_offsets[rows], np.diff(used_starts))
+        columns = {
+            "building_id": self.building_id[rows],
+            "lod": self.lod[rows],
+            "vertices": self.vertices.take(vertex, axis=0),  # a third of the time of an index
+            "vertex_offsets": vertex_ends,
+            "ring_vertex": self.ring_vertex[used] + shift,
+            "ring_offsets": _ends(self.ring_offsets, ring),
+            "face_offsets": _ends(self.face_offsets, face),
+            "solid_offsets": solid_ends,
+            "semantics": self.semantics[face],
+            "crs": self.crs,
+        }
+        # Rows of a sound table are sound: to check them again is a fifth of all tiling.
+        made = object.__new__(type(self))
+        for name, column in columns.items():
+            object.__setattr__(made, name, column)
+        return made
 
     def at(self, lod: str) -> Self:
         """The solids of one level of detail, in their order.
@@ -249,3 +273,8 @@ class Models:
             process=False,
             face_attributes={"semantics": one.semantics[face]},
         )
+
+
+def _ends(starts: IntArray, rows: IntArray) -> IntArray:
+    """Borders of chosen ragged rows when these stand one after the other."""
+    return np.concatenate([[0], np.cumsum(starts[rows + 1] - starts[rows])]).astype(np.int64)

@@ -160,7 +160,7 @@ def encode_glb(
     corner, triangles, face, normals = _corners(models, grid)
     vertex = models.ring_vertex[corner]
     vertices = _vertices(
-        *(grid[vertex], normals[face], models.solid_of_face[face]),
+        *(grid.take(vertex, axis=0), normals, face, models.solid_of_face[face]),
         n=n,
         plain=plain,
         color=color,
@@ -241,16 +241,18 @@ def _corners(models: Models, grid: Any) -> tuple[IntArray, IntArray, IntArray, F
     face_of_corner = np.repeat(
         np.arange(len(normals)), np.diff(models.ring_offsets[models.face_offsets])
     )
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    # Up for a face without area.
-    unit = np.where(length > 0, normals / np.where(length > 0, length, 1), [0.0, 0.0, 1.0])
-    unit = np.column_stack([unit[:, 0], unit[:, 2], -unit[:, 1]])
+    x, y, z = normals.T
+    length = np.sqrt(x * x + y * y + z * z)
+    bare = length == 0  # a face without area: up
+    length[bare] = 1.0
+    unit = np.column_stack([x / length, np.where(bare, 1.0, z / length), -y / length])
     return corner, place[rows], face_of_corner[corner], unit
 
 
 def _vertices(
     position: Any,
-    normal: FloatArray,
+    normals: FloatArray,
+    face: IntArray,
     feature: IntArray,
     *,
     n: int,
@@ -261,10 +263,11 @@ def _vertices(
     # Feature ids above 65,535 (many towers at one spot) are floats: glTF allows no 32-bit ones.
     ids = "<u2" if n <= 65_536 else "<f4"
     name = "_BATCHID" if plain else "_FEATURE_ID_0"
+    normal = normals if plain else np.rint(normals * 127).astype("i1")
     fields: list[tuple[str, Any, Any]] = [
         ("POSITION", (position.dtype, 3), position),
         (name, ids, feature),
-        ("NORMAL", ("<f4" if plain else "i1", 3), normal if plain else np.rint(normal * 127)),
+        ("NORMAL", ("<f4" if plain else "i1", 3), normal.take(face, axis=0)),
     ]
     if color is not None:
         fields.append(("COLOR_0", ("u1", 4), color[feature]))
@@ -282,10 +285,14 @@ def _vertices(
 
 
 def _reorder(triangles: IntArray, vertices: Any) -> tuple[IntArray, Any]:
-    """Bring triangles and vertices into an order that compresses well."""
+    """Bring vertices into the order in which triangles use them: a quarter fewer bytes.
+
+    The triangles keep theirs, face by face. In the order of strips, as meshopt would have
+    them, tiles are 1 % smaller, but take a tenth more time.
+    """
     import meshopt
 
-    rows, place, _ = meshopt.reorder_mesh(triangles.astype(np.uint32).ravel(), True, True)
+    rows, place, _ = meshopt.reorder_mesh(triangles.astype(np.uint32).ravel(), False, False)
     # The gaps between fields are bytes of the file too; zeros_like leaves them as they were.
     moved = np.zeros(len(vertices), dtype=vertices.dtype)
     moved[place] = vertices

@@ -11,7 +11,8 @@ import pyproj
 import pyproj.network
 
 from cimkit.errors import CrsError
-from cimkit.kernels.surface_polynomial import surface_values
+from cimkit.kernels.surface_polynomial import surface_through, surface_values
+from cimkit.write.gltf import column_range
 
 if TYPE_CHECKING:
     from cimkit.tables._columns import FloatArray
@@ -24,8 +25,11 @@ FAST_PLACES = 500
 """Fewer are faster taken one by one."""
 
 DEGREE, NODES = 5, 7
-"""Of the polynomial that stands for a projection over one tile, and places it is fitted to in
+"""Of the polynomial that stands for a projection over one square, and places it is fitted to in
 each direction."""
+
+SQUARES = 8
+"""So much wider than what lies in it is a square at least: then a city has few of them."""
 
 LIFT_M = 100.0
 """Metres over which the way up is measured: the ellipsoid's normal is straight."""
@@ -114,27 +118,20 @@ class Placement:
         """As `to_root`, to `FAST_M`, for many places near each other.
 
         The root frame is a smooth function of the map: one polynomial for the places at height
-        0, one for the way up from them, both fitted to a few places that are taken exactly, and
-        tried at others. Where they are not good enough, all are taken exactly. A tenth of the
-        time for a tile of 20,000 vertices (2026-11).
+        0, one for the way up from them, both fitted to a few places of a square that are taken
+        exactly, and tried at others. Where they are not good enough, all are taken exactly. A
+        tenth of the time for a tile of 20,000 vertices (2026-11).
         """
         if len(xyz) < FAST_PLACES:
             return self.to_root(xyz)
-        low, high = xyz[:, :2].min(axis=0), xyz[:, :2].max(axis=0)
-        half = np.maximum((high - low) / 2, 1.0)
-        line = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
-        between = np.cos(np.pi * np.arange(1, NODES) / NODES)
-        nodes, tried = _grid(line), _grid(between)
-        both = np.concatenate([nodes, tried]) * half + (low + high) / 2
-        at_0 = self._at_height(both, 0.0)
-        up = (self._at_height(both, LIFT_M) - at_0) / LIFT_M
-        exact = np.column_stack([at_0, up])
-        fitted = _fitted(line, exact[: len(nodes)].reshape(NODES, NODES, 6))
-        reach = float(np.abs(xyz[:, 2]).max(initial=1.0))
-        off = np.abs(surface_values(tried, fitted) - exact[len(nodes) :])
-        if max(off[:, :3].max(), off[:, 3:].max() * reach) > FAST_M:
+        low, high = column_range(xyz)
+        # One of the fixed squares in which a place is far from the edge; neighbours share it.
+        edge = 2.0 ** np.ceil(np.log2(SQUARES * max(high[0] - low[0], high[1] - low[1], 64.0)))
+        x, y = np.rint((low + high)[:2] / edge) * edge / 2
+        fitted, off, off_up = _fitted(self, float(x), float(y), float(edge) / 2)
+        if off + off_up * max(-low[2], high[2], 1.0) > FAST_M:
             return self.to_root(xyz)
-        found = surface_values((xyz[:, :2] - (low + high) / 2) / half, fitted)
+        found = surface_values((xyz[:, :2] - [x, y]) / (edge / 2), fitted)
         return np.asarray(found[:, :3] + found[:, 3:] * xyz[:, 2:])
 
     def _at_height(self, xy: FloatArray, z: float) -> FloatArray:
@@ -155,30 +152,40 @@ def _grid(line: FloatArray) -> FloatArray:
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-def _fitted(line: FloatArray, values: FloatArray) -> FloatArray:
-    """Coefficients of polynomials of degree `DEGREE` through values on Chebyshev's nodes.
+@functools.lru_cache(maxsize=64)
+def _fitted(
+    placement: Placement, x: float, y: float, half: float
+) -> tuple[FloatArray, float, float]:
+    """Polynomials of degree `DEGREE` for a square, fitted to places on Chebyshev's nodes.
 
     By the orthogonality of Chebyshev's polynomials over their nodes (Mason and Handscomb 2003,
-    4.6.1): no system is solved, so that no library decides about the last bits.
+    4.6.1): no system is solved, so that no library decides about the last bits. With them, how
+    far off they were elsewhere: in places at height 0, and in the way up for each metre.
     """
+    line = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    nodes, tried = _grid(line), _grid(np.cos(np.pi * np.arange(1, NODES) / NODES))
+    places = np.concatenate([nodes, tried]) * half + [x, y]
+    try:
+        at_0 = placement._at_height(places, 0.0)
+        up = (placement._at_height(places, LIFT_M) - at_0) / LIFT_M
+    except CrsError:  # the square reaches beyond the CRS
+        return np.zeros((1, 1, 6)), np.inf, np.inf
+    exact = np.column_stack([at_0, up])
+    fitted = _through(line, exact[: len(nodes)].reshape(NODES, NODES, 6))
+    off = np.abs(surface_values(tried, fitted) - exact[len(nodes) :])
+    return fitted, float(off[:, :3].max()), float(off[:, 3:].max())
+
+
+def _through(line: FloatArray, values: FloatArray) -> FloatArray:
+    """Coefficients of polynomials through values on Chebyshev's nodes."""
     order = np.arange(DEGREE + 1)
     of_node = (
         np.cos(order[:, None] * np.arccos(line)) * np.where(order > 0, 2, 1)[:, None] / NODES
     )
-    by_order = np.zeros((DEGREE + 1, DEGREE + 1, values.shape[2]))
-    for i in order.tolist():
-        for j in order[: DEGREE + 1 - i].tolist():
-            weight = of_node[i][:, None, None] * of_node[j][None, :, None]
-            by_order[i, j] = (weight * values).sum(axis=(0, 1))
-    # From Chebyshev's polynomials to powers: whole numbers.
-    powers = np.zeros((DEGREE + 1, DEGREE + 1))
-    for i in order.tolist():
-        powers[i, : i + 1] = np.polynomial.chebyshev.cheb2poly(np.eye(DEGREE + 1)[i])[: i + 1]
-    result = np.zeros_like(by_order)
-    for i in order.tolist():
-        for j in order.tolist():
-            result += by_order[i, j] * powers[i][:, None, None] * powers[j][None, :, None]
-    return result
+    powers = np.zeros((DEGREE + 1, DEGREE + 1))  # of Chebyshev's polynomials: whole numbers
+    for i, one in enumerate(np.eye(DEGREE + 1)):
+        powers[i, : i + 1] = np.polynomial.chebyshev.cheb2poly(one)[: i + 1]
+    return surface_through(values, of_node, powers)
 
 
 @functools.lru_cache(maxsize=8)

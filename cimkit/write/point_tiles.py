@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import laspy
 import numpy as np
-from numba import NumbaPendingDeprecationWarning
 
 from cimkit import __version__
 from cimkit.write.gltf import json_bytes
@@ -142,7 +141,7 @@ def encode_square(points: SquareOfPoints, folder: str | Path) -> tuple[dict[str,
     )
     tiler.initialize([cloud], work / "store", out)
     with warnings.catch_warnings():  # its kernels take lists, of which numba warns
-        warnings.simplefilter("ignore", NumbaPendingDeprecationWarning)
+        warnings.filterwarnings("ignore", "(?s).*reflected list")
         root = _run(tiler)
     # It reckons in units of 1, 10 or 100 m, and its root says so; here all tiles are in metres,
     # because clients differ in whether the geometric error follows the scale of a tile.

@@ -197,13 +197,17 @@ def put_table(gltf: Gltf, table: PropertyTable) -> dict[str, Any]:
         if column.dtype.kind != "T":
             properties[name] = {"values": gltf.view(column.tobytes())}
             continue
-        rows = [text.encode() for text in column.tolist()]
-        if not any(rows):
+        rows = column.tolist()
+        text = "".join(rows)
+        if not text:
             continue
+        data = text.encode()
+        if len(data) > len(text):  # else a letter is a byte
+            rows = [row.encode() for row in rows]
         ends = np.cumsum([0, *map(len, rows)])
         kind, narrow = next(k for k in _OFFSETS if ends[-1] <= np.iinfo(k[1]).max)
         properties[name] = {
-            "values": gltf.view(b"".join(rows)),
+            "values": gltf.view(data),
             "stringOffsets": gltf.view(ends.astype(narrow).tobytes()),
         }
         if kind != "UINT32":

@@ -56,6 +56,7 @@ OWN_TESTS = {
         "face_triangles",
         "roof_deviation",
         "surface_polynomial",
+        "outline_rectangles",
         "rtin",
     )
 }
