@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PRODUCTS = {
     "report.html": "in a browser",
     "city.gpkg": "in QGIS",
-    "tiles/tileset.json": "in a 3D Tiles viewer",
+    "tiles/tileset.json": "in a 3D Tiles viewer, or by cimkit view",
 }
 """What a person opens first, and with what."""
 

@@ -12,17 +12,25 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyproj
+import shapely
 
 from cimkit.errors import FormatError, InputError
 from cimkit.read.city import City
 from cimkit.tables._columns import FloatArray
+from cimkit.view.vantage import street_view
 from cimkit.write.placement import Placement
+
+HEIGHT_TOP_M = 60.0
+"""Metres at which the colours of heights end, where nobody knows the heights."""
 
 SEARCH_MAX = 100
 """Rows that one search may ask for."""
 
 IDS_MAX = 70_000
 """Buildings that may be asked for at once: more are in no tile."""
+
+STREET_BUILDINGS = 1_500
+"""Buildings around the middle among which a street is looked for."""
 
 LAYERS = {"buildings": "", "terrain": "terrain/", "points": "points/"}
 """Tilesets, and where they lie below that of the buildings."""
@@ -122,6 +130,8 @@ class TilesetAnswers:
             "counts": {**counts, "addresses": 0, "links": 0},
             "tilesets": _tilesets(self.folder, ""),
             "centre": centre,
+            "street": None,
+            "height_top": HEIGHT_TOP_M,
             "has": {"search": False, "details": False, "attributes": False},
         }
 
@@ -170,6 +180,7 @@ class CityAnswers:
         self.undulation = float(city.manifest["parameters"]["undulation"] or 0.0)
         self._row_of: dict[str, int] | None = None
         self._boxes: FloatArray | None = None
+        self._fids_of_boxes: list[int] = []
         self._placement: Placement | None = None
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
@@ -189,15 +200,17 @@ class CityAnswers:
         """Return the configuration of the page."""
         counts = self.manifest["counts"]
         centre = {"lon": 0.0, "lat": 0.0, "height": 0.0, "radius": 500.0}
-        box = self._all_boxes()
+        street, box = None, self._all_boxes()
         if len(box):
-            middle = np.median((box[:, :2] + box[:, 2:]) / 2, axis=0)
-            away = np.hypot(*((box[:, :2] + box[:, 2:]) / 2 - middle).T)
+            places = (box[:, :2] + box[:, 2:]) / 2
+            middle = np.quantile(places, [0.02, 0.98], axis=0).mean(axis=0)
+            away = np.hypot(*(places - middle).T)
             (ground,) = self._rows("SELECT avg(h_ground) AS z FROM buildings")[0]
             x, y = middle.tolist()
             lon, lat, height = self._geodetic(x, y, float(ground or 0.0))
             radius = max(float(np.quantile(away, 0.95)), 100.0)
             centre = {"lon": lon, "lat": lat, "height": height, "radius": radius}
+            street = self._street(np.median(places, axis=0))
         return {
             "title": self.folder.resolve().name,
             "crs": self.crs,
@@ -206,15 +219,45 @@ class CityAnswers:
             },
             "tilesets": _tilesets(self.folder, "tiles/"),
             "centre": centre,
+            "street": street,
+            "height_top": self._height_top(),
             "has": {"search": True, "details": True, "attributes": True},
         }
+
+    def _height_top(self) -> float:
+        """Metres at which the colours of heights end: the highest 2 % are all alike."""
+        heights = [row["height"] for row in self._rows("SELECT height FROM buildings")]
+        known = [height for height in heights if height is not None]
+        top = float(np.quantile(known, 0.98)) if known else 0.0
+        return max(math.ceil(top / 10) * 10.0, 20.0)
+
+    def _street(self, middle: FloatArray) -> dict[str, list[float]] | None:
+        """Where to stand near a place, and what to look at: longitude, latitude and height."""
+        box = self._all_boxes()
+        away = np.hypot(*((box[:, :2] + box[:, 2:]) / 2 - middle).T)
+        fids = np.array(self._fids_of_boxes)[np.argsort(away, kind="stable")[:STREET_BUILDINGS]]
+        rows = self._rows(
+            "SELECT geom, height, h_ground FROM buildings WHERE fid IN "
+            "(SELECT value FROM json_each(?)) ORDER BY fid",
+            json.dumps(sorted(fids.tolist())),
+        )
+        outlines = [shapely.from_wkb(row["geom"][_head_size(row["geom"]) :]) for row in rows]
+        height = np.array([row["height"] or 0.0 for row in rows])
+        found = street_view(outlines, height, middle)
+        if found is None:
+            return None
+        ground = rows[found.nearest]["h_ground"] or 0.0
+        ends = {"eye": found.eye, "target": found.target}
+        return {name: [*self._geodetic(x, y, ground + z)] for name, (x, y, z) in ends.items()}
 
     def _all_boxes(self) -> FloatArray:
         """Boxes of all buildings in the CRS, from the heads of their geometries."""
         if self._boxes is None:
-            heads = self._rows("SELECT substr(geom, 1, 40) AS head FROM buildings")
-            found = [_envelope(row["head"]) for row in heads]
-            self._boxes = np.array([b for b in found if b is not None]).reshape(-1, 4)
+            heads = self._rows("SELECT fid, substr(geom, 1, 40) AS head FROM buildings")
+            found = [(row["fid"], _envelope(row["head"])) for row in heads]
+            known = [(fid, box) for fid, box in found if box is not None]
+            self._fids_of_boxes = [fid for fid, _ in known]
+            self._boxes = np.array([box for _, box in known]).reshape(-1, 4)
         return self._boxes
 
     def _geodetic(self, x: float, y: float, z: float) -> tuple[float, float, float]:
@@ -352,6 +395,11 @@ def _named(row: sqlite3.Row, kind: str, text: str | None) -> dict[str, Any]:
 def _like(text: str) -> str:
     """A text whose signs mean themselves in LIKE ... ESCAPE '!'."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _head_size(geometry: bytes) -> int:
+    """Bytes before the WKB in a geometry of a GeoPackage (OGC 12-128r18, 2.1.3.1.1)."""
+    return 8 + (0, 32, 48, 48, 64)[geometry[3] >> 1 & 7]
 
 
 def _envelope(head: bytes | None) -> tuple[float, float, float, float] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,47 @@ def test_points_are_loaded_when_they_are_switched_on(scanned_city, browse, viewe
     assert result["failures"] == result["seen"]["errors"] == result["seen"]["foreign"] == []
     assert sorted(result["steps"][0]) == ["buildings", "terrain"]
     assert result["steps"][2] > 0
+
+
+def test_names_stand_in_the_street(scanned_city, browse, viewer):
+    names = "[...document.querySelectorAll('#labels span')].map((node) => node.textContent)"
+    view = "cimkit.app.viewer.view().pitch, cimkit.app.source.city.street.eye[2]"
+    steps = [
+        {"code": "cimkit.setView('street'); await new Promise((r) => setTimeout(r, 600))"},
+        {"code": f"return {names}"},
+        {"code": f"return [{view}]"},
+    ]
+    result = browse("viewer", viewer(scanned_city), steps=steps)
+    assert result["failures"] == result["seen"]["errors"] == []
+    assert len(result["steps"][1]) > 0
+    pitch, height = result["steps"][2]
+    assert -10 < pitch < 0  # from low above the ground, a little upwards
+    assert height < 100
+
+
+def test_a_tile_that_is_lost_is_told(scanned_city, browse, viewer, tmp_path):
+    city = shutil.copytree(scanned_city, tmp_path / "city")
+    leaf = max((city / "tiles").glob("*.glb"), key=lambda path: path.stat().st_size)
+    leaf.unlink()
+    steps = [
+        {"code": "cimkit.setView('quarter')"},
+        {"code": "return document.querySelector('.message').textContent"},
+    ]
+    result = browse("viewer", viewer(city), steps=steps)
+    assert len(result["failures"]) == 1
+    assert leaf.name in result["failures"][0]
+    assert "did not arrive" in result["steps"][1]
+    assert result["seen"]["errors"] == []
+
+
+def test_a_list_keeps_its_keys(scanned_city, browse, viewer):
+    press = "dispatchEvent(new KeyboardEvent('keydown', {key: 'l', bubbles: true}))"
+    steps = [
+        {"code": f"{node}.{press}; return cimkit.app.ui.state.mode"}
+        for node in ("document.querySelector('select')", "document.body")
+    ]
+    result = browse("viewer", viewer(scanned_city), steps=steps)
+    assert result["steps"] == ["none", "height"]
 
 
 CANVAS = "const c = document.getElementById('scene');"

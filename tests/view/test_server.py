@@ -33,12 +33,18 @@ def test_what_the_page_is_told_of_the_city(client, city_folder):
     assert told["tilesets"]["buildings"] == "data/tiles/tileset.json"
     assert all(told["has"].values())
     box = city.footprints.bounds
-    middle = np.median((box[:, :2] + box[:, 2:]) / 2, axis=0)
+    places = (box[:, :2] + box[:, 2:]) / 2
+    middle = np.quantile(places, [0.02, 0.98], axis=0).mean(axis=0)
     lon, lat = pyproj.Transformer.from_crs("EPSG:4546", "EPSG:4326", always_xy=True).transform(
         *middle.tolist()
     )
     assert (told["centre"]["lon"], told["centre"]["lat"]) == pytest.approx((lon, lat))
     assert told["centre"]["radius"] >= 100
+    assert told["height_top"] % 10 == 0
+    assert 0 <= told["height_top"] - np.quantile(city.buildings.height, 0.98) < 20
+    eye, target = (np.array(told["street"][end]) for end in ("eye", "target"))
+    assert np.abs(eye[:2] - [lon, lat]).max() < 0.01  # a kilometre
+    assert 0 < target[2] - eye[2] < 20
 
 
 def test_tiles_are_sent_and_nothing_else(client, city_folder):

@@ -75,7 +75,7 @@ export class Buildings {
     this.source = source;
     this.changed = changed;
     this.tiles = new Map();
-    this.coloring = new Coloring("none");
+    this.coloring = new Coloring("none", source.city.height_top);
     this.chosen = null;
     this.showEdges = true;
     this.asked = new Map();
@@ -103,7 +103,7 @@ export class Buildings {
 
   /** Colour all by another attribute. */
   async setMode(mode) {
-    this.coloring = new Coloring(mode);
+    this.coloring = new Coloring(mode, this.source.city.height_top);
     await Promise.all([...this.tiles.values()].map((tile) => this.paint(tile)));
     this.changed();
   }
@@ -113,7 +113,9 @@ export class Buildings {
     const coloring = this.coloring;
     tile.paint(coloring, this.chosen);
     if (!ASKED.includes(coloring.mode) || tile.complete) return;
-    const answer = await this.source.attributes(tile.records.map((record) => record.building_id));
+    const ids = tile.records.map((record) => record.building_id);
+    const answer = await this.source.attributes(ids).catch(() => null);
+    if (!answer) return; // they stay as what is not known
     tile.records.forEach((record, row) => {
       record.quality = answer.quality[row];
       record.link_state = answer.link_state[row];

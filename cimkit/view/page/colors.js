@@ -3,7 +3,7 @@ import { Color } from "three";
 
 export const WHITE = new Color("#fbfaf7");
 export const UNKNOWN = new Color("#c9c9c6");
-export const CHOSEN = new Color("#ff7a1a");
+export const CHOSEN = new Color("#e6007e");
 
 /** From low to high, evenly rising lightness: reads in grey, and by the colour-blind. */
 const RAMP = ["#3b2f73", "#31668e", "#2a968a", "#6cc25c", "#f3e24a"].map((c) => new Color(c));
@@ -26,8 +26,6 @@ export const MODES = ["none", "height", "lod", "height_source", "quality", "link
 /** Which of them need what tiles do not say. */
 export const ASKED = ["quality", "link_state"];
 
-export const HEIGHT_TOP = 60;
-
 /** Colour on the ramp for a share from 0 to 1. */
 export function onRamp(share, target = new Color()) {
   const place = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1);
@@ -37,8 +35,10 @@ export function onRamp(share, target = new Color()) {
 
 /** Keeps which colour each value has, in the order in which values are met. */
 export class Coloring {
-  constructor(mode) {
+  /** @param {string} mode @param {number} top metres at which the ramp of heights ends */
+  constructor(mode, top) {
     this.mode = mode;
+    this.top = top;
     this.seen = new Map(Object.entries(FIXED[mode] ?? {}));
     this.met = new Set();
   }
@@ -48,7 +48,7 @@ export class Coloring {
     if (this.mode === "none") return target.copy(WHITE);
     const value = record[this.mode];
     if (value === null || value === undefined || value === "") return target.copy(UNKNOWN);
-    if (this.mode === "height") return onRamp(value / HEIGHT_TOP, target);
+    if (this.mode === "height") return onRamp(value / this.top, target);
     if (!this.seen.has(value)) this.seen.set(value, this.seen.size);
     this.met.add(value);
     return target.copy(PALETTE[this.seen.get(value) % PALETTE.length]);

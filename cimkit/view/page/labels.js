@@ -53,7 +53,10 @@ export class Labels {
     const eye = this.viewer.camera.position;
     const near = [];
     for (const { record, box } of this.viewer.buildings.drawn()) {
-      const top = box.getCenter(new Vector3()).setY(box.max.y);
+      // From the street a roof is out of sight: the name stands on the wall then.
+      const top = box.getCenter(new Vector3());
+      top.y = Math.min(box.max.y, Math.max(eye.y + 0.06 * top.distanceTo(eye), (box.min.y + box.max.y) / 2));
+      if (eye.y > box.max.y) top.y = box.max.y;
       const away = top.distanceTo(eye);
       const text = Labels.text(record);
       if (away < NEAR && text) near.push({ record, top, away, text });
@@ -85,6 +88,7 @@ export class Labels {
 
   hidden(one, spot) {
     const hit = this.viewer.hit(spot.x, spot.y + 2);
-    return hit !== null && hit.distance < one.away - 12;
+    if (hit === null || hit.distance > one.away - 12) return false;
+    return this.viewer.buildings.at(hit)?.building_id !== one.record.building_id;
   }
 }

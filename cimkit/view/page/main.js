@@ -18,6 +18,7 @@ class App {
     this.labels = new Labels(document.getElementById("labels"), this.viewer);
     this.measure = new Measure(this.home, this.viewer);
     const { centre } = source.city;
+    this.viewer.onFailure = () => this.ui.say(word("lost_tile"), 8000);
     this.middle = new Vector3(0, 0, 0);
     this.radius = centre.radius ?? 500;
     this.listen();
@@ -62,7 +63,7 @@ class App {
     this.viewer.buildings.choose(record?.building_id ?? null);
     this.ui.show(record);
     if (!record || !this.source.city.has.details) return;
-    const details = await this.source.building(record.building_id);
+    const details = await this.source.building(record.building_id).catch(() => this.ui.say(word("no_answer"), 8000));
     if (this.viewer.buildings.chosen === record.building_id) this.ui.show(record, details);
   }
 
@@ -75,14 +76,25 @@ class App {
   }
 
   setView(name, duration = 1100) {
+    const street = this.street();
     const views = {
-      street: { target: this.middle.clone().setY(8), range: 170, heading: 28, pitch: 17 },
-      quarter: { target: this.middle.clone(), range: Math.min(700, 2 * this.radius), heading: 28, pitch: 30 },
-      city: { target: this.middle.clone(), range: 1.9 * this.radius + 150, heading: 24, pitch: 36 },
+      street: street ?? { target: this.middle.clone().setY(8), range: 170, heading: 28, pitch: 17 },
+      quarter: { target: street?.target.clone().setY(0) ?? this.middle.clone(), range: Math.min(480, 2 * this.radius), heading: 28, pitch: 25 },
+      city: { target: this.middle.clone(), range: 2.5 * this.radius + 150, heading: 24, pitch: 31 },
     };
     this.viewer.flight = null;
     if (duration) this.viewer.flyTo(views[name], duration);
     else this.viewer.look(views[name]);
+  }
+
+  /** The view along a street, where one is known. */
+  street() {
+    const { street } = this.source.city;
+    if (!street) return null;
+    const [eye, target] = [street.eye, street.target].map((place) => this.viewer.place(...place));
+    const way = target.clone().sub(eye);
+    const range = way.length();
+    return { target, range, heading: (Math.atan2(way.x, -way.z) * 180) / Math.PI, pitch: (Math.asin(-way.y / range) * 180) / Math.PI };
   }
 
   async setMode(mode) {
@@ -107,7 +119,7 @@ class App {
   }
 
   key(event) {
-    if (event.target instanceof HTMLInputElement && event.target.type === "search") return;
+    if (event.target.closest?.("select, input[type=search], input[type=range]")) return; // their own keys
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const view = this.viewer.view();
     const step = view.range / 8;
@@ -156,7 +168,7 @@ class App {
       this.viewer.look({ target: new Vector3(x, y, z), range, heading, pitch });
     }
     if (!text || !this.source.city.has.search) return;
-    const [row] = await this.source.search(text);
+    const [row] = await this.source.search(text).catch(() => []);
     if (!row) this.ui.say(word("nothing"), 6000);
     else if (numbers.length === 6) await this.choose({ building_id: row.building_id, code: row.code, address: row.text });
     else await this.goTo(row);

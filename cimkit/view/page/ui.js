@@ -1,6 +1,6 @@
 // Everything around the scene: search, what is known of a building, switches, legend. Texts of
 // the data only ever become text nodes.
-import { ASKED, HEIGHT_TOP, MODES, onRamp } from "./colors.js";
+import { ASKED, MODES, onRamp } from "./colors.js";
 import { getLanguage, setLanguage, word } from "./words.js";
 
 /** An element with attributes and children; strings become text. */
@@ -15,12 +15,15 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-const SHOWN_FIRST = ["code", "building_id", "address", "height", "h_ground", "height_source", "lod"];
-const METRES = ["height", "h_ground"];
+const SHOWN_FIRST = ["code", "building_id", "address", "label", "height", "floors", "area", "h_ground", "height_source", "lod", "rooms", "households", "population", "organisations"];
+const UNITS = { height: "metres", area: "square_metres" };
+const NAMED = ["height_source", "ground_source", "quality", "link_state"];
 
 function shown(key, value) {
   if (value === null || value === undefined || value === "") return word("unknown");
-  if (METRES.includes(key)) return `${Number(value).toFixed(1)} ${word("metres")}`;
+  const unit = UNITS[key] ?? (key.startsWith("h_") ? "metres" : null);
+  if (unit) return `${Number(value).toFixed(1)} ${word(unit)}`;
+  if (NAMED.includes(key)) return word(String(value));
   return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(2) : String(value);
 }
 
@@ -73,7 +76,8 @@ export class Ui {
       return;
     }
     this.timer = setTimeout(async () => {
-      const rows = await this.app.source.search(text);
+      const rows = await this.app.source.search(text).catch(() => null);
+      if (!rows) return this.say(word("no_answer"), 8000);
       if (text !== this.input.value.trim()) return;
       this.results.replaceChildren(...rows.map((row) => this.result(row)));
       if (!rows.length) this.results.append(make("li", { class: "none" }, word("nothing")));
@@ -156,7 +160,7 @@ export class Ui {
     const rows = coloring.legend();
     const body = rows
       ? rows.map(({ value, color }) => make("div", { class: "key" }, swatch(`#${color.getHexString()}`), word(value)))
-      : [ramp(), make("div", { class: "ends" }, make("span", {}, `0 ${word("metres")}`), make("span", {}, `${HEIGHT_TOP}+ ${word("metres")}`))];
+      : [ramp(), make("div", { class: "ends" }, make("span", {}, `0 ${word("metres")}`), make("span", {}, `${coloring.top}+ ${word("metres")}`))];
     this.legendBox.replaceChildren(make("b", {}, word(mode)), ...body);
   }
 
@@ -170,10 +174,13 @@ export class Ui {
     this.panel.hidden = !this.record;
     if (!this.record) return;
     const own = { ...this.record, ...(this.details?.attributes ?? {}) };
-    const keys = [...SHOWN_FIRST.filter((key) => key in own), ...Object.keys(own).filter((key) => !SHOWN_FIRST.includes(key) && own[key] !== null && own[key] !== "")];
-    const list = make("dl", {}, ...keys.flatMap((key) => [make("dt", {}, word(key)), make("dd", {}, shown(key, own[key]))]));
+    const said = (key) => own[key] !== null && own[key] !== undefined && own[key] !== "";
+    const rows = (keys) => make("dl", {}, ...keys.flatMap((key) => [make("dt", {}, word(key)), make("dd", {}, shown(key, own[key]))]));
+    const others = Object.keys(own).filter((key) => !SHOWN_FIRST.includes(key) && said(key));
+    const list = rows(SHOWN_FIRST.filter((key) => key in own && (said(key) || key === "code")));
+    const rest = others.length ? make("details", {}, make("summary", {}, `${word("attributes")} (${others.length})`), rows(others)) : null;
     const close = make("button", { class: "quiet close", "aria-label": word("close"), onclick: () => this.app.choose(null) }, "×");
-    this.panel.replaceChildren(close, make("h2", {}, this.record.address || this.record.building_id), list, ...this.more());
+    this.panel.replaceChildren(close, make("h2", {}, this.record.address || this.record.building_id), list, ...this.more(), rest ?? "");
   }
 
   more() {

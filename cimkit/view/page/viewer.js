@@ -25,7 +25,9 @@ import { Buildings } from "./buildings.js";
 import { earthToLocal, toEarth } from "./frame.js";
 
 const HAZE = new Color("#e9eef3");
-const GROUND = new Color("#d3d6d4");
+const GROUND = new Color("#c9cecb");
+/** Where the sun stands: in the south-west, so that what a street view looks at is lit (vantage.py). */
+const SUN = new Vector3(-0.55, 0.68, 0.48).normalize();
 const SHADOW_PIXELS = 2048;
 const ERROR_PIXELS = 12;
 const POINT_PIXELS = 2.2;
@@ -69,14 +71,16 @@ export class Viewer {
   }
 
   addLight() {
-    this.scene.add(new HemisphereLight(0xf6f9ff, 0xc6c8c9, 1.9));
-    this.sun = new DirectionalLight(0xfff7ec, 2.2);
+    this.scene.add(new HemisphereLight(0xf1f6ff, 0xc3c1bd, 1.6));
+    const fill = new DirectionalLight(0xe4eeff, 0.55); // so that walls in the shade differ
+    fill.position.set(0.8, 0.35, 0.25);
+    this.sun = new DirectionalLight(0xfff8ec, 2.6);
     this.sun.castShadow = true;
     this.sun.shadow.mapSize.set(SHADOW_PIXELS, SHADOW_PIXELS);
     this.sun.shadow.radius = 3;
     this.sun.shadow.normalBias = 0.6;
     this.sun.shadow.bias = -0.0004;
-    this.scene.add(this.sun, this.sun.target);
+    this.scene.add(fill, this.sun, this.sun.target);
   }
 
   addGround() {
@@ -84,6 +88,7 @@ export class Viewer {
       new CircleGeometry(60000, 96).rotateX(-Math.PI / 2),
       new MeshLambertMaterial({ color: GROUND }),
     );
+    this.earth = this.ground.material;
     this.ground.receiveShadow = true;
     this.ground.position.y = -0.4;
     this.scene.add(this.ground);
@@ -119,7 +124,7 @@ export class Viewer {
     tiles.addEventListener("load-model", ({ scene }) => {
       if (name === "buildings") this.buildings.add(scene, tiles.group);
       else if (name === "points") scene.traverse((item) => item.isPoints && drawPoints(item));
-      else scene.traverse((item) => (item.receiveShadow = true));
+      else scene.traverse((item) => item.isMesh && this.drawGround(item));
       if (name === "terrain") this.ground.position.y = -12; // below the edge of what is known
       this.redraw();
     });
@@ -131,9 +136,17 @@ export class Viewer {
       tiles.addEventListener("load-tileset", () => resolve());
       tiles.addEventListener("load-error", ({ url: file, error }) => {
         this.failures.push(`${file}: ${error}`);
+        this.onFailure?.(file);
         reject(error);
       });
     });
+  }
+
+  /** Known ground looks as what lies around it, so that its edge is none. */
+  drawGround(mesh) {
+    mesh.material.dispose();
+    mesh.material = this.earth;
+    mesh.receiveShadow = true;
   }
 
   setLayer(name, on) {
@@ -205,13 +218,13 @@ export class Viewer {
     this.camera.updateMatrixWorld();
     this.scene.fog.near = Math.max(600, 1.4 * range);
     this.scene.fog.far = Math.max(6000, 9 * range);
-    const reach = Math.min(Math.max(0.9 * range, 90), 9000);
+    const reach = Math.min(Math.max(0.9 * range, 130), 9000);
     const shadow = this.sun.shadow;
     Object.assign(shadow.camera, { left: -reach, right: reach, top: reach, bottom: -reach, near: 1, far: 6 * reach });
     shadow.camera.updateProjectionMatrix();
     shadow.normalBias = reach / 500;
     this.sun.target.position.copy(target);
-    this.sun.position.copy(target).addScaledVector(new Vector3(-0.55, 0.68, 0.48).normalize(), 3 * reach);
+    this.sun.position.copy(target).addScaledVector(SUN, 3 * reach);
   }
 
   /** Where the middle of the view meets the ground. */
