@@ -6,7 +6,6 @@ import json
 import math
 import sqlite3
 import struct
-import unicodedata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ import shapely
 from cimkit.errors import FormatError, InputError
 from cimkit.read.city import City
 from cimkit.tables._columns import FloatArray
+from cimkit.view.search import Finder, Hit
 from cimkit.view.vantage import street_view
 from cimkit.write.placement import Placement
 
@@ -179,6 +179,7 @@ class CityAnswers:
         self.manifest, self.crs = city.manifest, city.crs
         self.undulation = float(city.manifest["parameters"]["undulation"] or 0.0)
         self._row_of: dict[str, int] | None = None
+        self._finder: Finder | None = None
         self._boxes: FloatArray | None = None
         self._fids_of_boxes: list[int] = []
         self._placement: Placement | None = None
@@ -205,9 +206,8 @@ class CityAnswers:
             places = (box[:, :2] + box[:, 2:]) / 2
             middle = np.quantile(places, [0.02, 0.98], axis=0).mean(axis=0)
             away = np.hypot(*(places - middle).T)
-            (ground,) = self._rows("SELECT avg(h_ground) AS z FROM buildings")[0]
             x, y = middle.tolist()
-            lon, lat, height = self._geodetic(x, y, float(ground or 0.0))
+            lon, lat, height = self._geodetic(x, y, self._mean_ground())
             radius = max(float(np.quantile(away, 0.95)), 100.0)
             centre = {"lon": lon, "lat": lat, "height": height, "radius": radius}
             street = self._street(np.median(places, axis=0))
@@ -276,41 +276,64 @@ class CityAnswers:
         return {"lon": lon, "lat": lat, "height": height, "radius": max(radius, row["height"])}
 
     def search(self, text: str, limit: int) -> list[dict[str, Any]]:
-        """Return what is found by a text: codes and identifiers first, then addresses."""
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(sign for sign in text if sign.isprintable()).strip()
-        limit = min(max(limit, 1), SEARCH_MAX)
-        if not text:
-            return []
-        columns = "building_id, code, h_ground, height, address, substr(geom, 1, 40) AS head"
-        starts = _like(text) + "%"
-        found = [
-            {**_named(row, "building", row["address"]), **self._place(row)}
-            for row in self._rows(
-                f"SELECT {columns} FROM buildings WHERE code LIKE ? ESCAPE '!' "  # noqa: S608
-                "OR building_id LIKE ? ESCAPE '!' "
-                "ORDER BY code <> ? AND building_id <> ?, code, building_id LIMIT ?",
-                *(starts, starts, text, text, limit),
-            )
-        ]
-        if len(found) < limit and self._has_links():
-            found += self._addresses(text, limit - len(found))
-        return found
+        """Return what is found by a text: codes and identifiers first, then addresses.
 
-    def _addresses(self, text: str, limit: int) -> list[dict[str, Any]]:
-        """Return linked addresses that hold all words of a text, the shortest first."""
-        words = [f"%{_like(word)}%" for word in text.split()]
-        each = " AND ".join(["a.address_text LIKE ? ESCAPE '!'"] * len(words))
-        rows = self._rows(
-            "SELECT a.address_text AS text, b.building_id, b.code, b.h_ground, b.height, "  # noqa: S608
-            "substr(b.geom, 1, 40) AS head FROM addresses a "
-            "JOIN links l ON l.address_id = a.address_id "
-            "JOIN buildings b ON b.building_id = l.building_id "
-            f"WHERE {each} "
-            "ORDER BY length(a.address_text), a.address_text, b.building_id LIMIT ?",
-            *(*words, limit),
-        )
-        return [{**_named(row, "address", row["text"]), **self._place(row)} for row in rows]
+        An address without a building is found where its point lies; its `building_id` is "".
+        """
+        hits = self._all_names().find(text, min(max(limit, 1), SEARCH_MAX))
+        return [row for hit in hits if (row := self._found(hit)) is not None]
+
+    def _all_names(self) -> Finder:
+        """Names of all buildings and addresses."""
+        if self._finder is None:
+            buildings = self._rows("SELECT fid, building_id, code FROM buildings")
+            addresses: list[sqlite3.Row] = []
+            if self._has_links():
+                addresses = self._rows(
+                    "SELECT a.fid, a.address_text, b.fid AS building FROM addresses a "
+                    "LEFT JOIN links l ON l.address_id = a.address_id "
+                    "LEFT JOIN buildings b ON b.building_id = l.building_id"
+                )
+            self._finder = Finder(
+                ((row["fid"], row["building_id"], row["code"] or "") for row in buildings),
+                ((row["fid"], row["address_text"] or "", row["building"]) for row in addresses),
+            )
+        return self._finder
+
+    def _found(self, hit: Hit) -> dict[str, Any] | None:
+        """Return a row of a search; None for an address that stands nowhere."""
+        text = None
+        if hit.address is not None:
+            (row,) = self._rows("SELECT * FROM addresses WHERE fid = ?", hit.address)
+            text = row["address_text"]
+            if hit.building is None:
+                return self._lonely(row)
+        columns = "building_id, code, h_ground, height, address, substr(geom, 1, 40) AS head"
+        (row,) = self._rows(f"SELECT {columns} FROM buildings WHERE fid = ?", hit.building)  # noqa: S608
+        kind = "building" if text is None else "address"
+        return {
+            "kind": kind,
+            "building_id": row["building_id"],
+            "code": row["code"] or "",
+            "text": text or row["address"] or row["building_id"],
+            **self._place(row),
+        }
+
+    def _lonely(self, row: sqlite3.Row) -> dict[str, Any] | None:
+        """Return the row of an address without a building, at its point on mean ground."""
+        if row["geom"] is None:
+            return None
+        point = shapely.from_wkb(row["geom"][_head_size(row["geom"]) :])
+        if point.is_empty:
+            return None
+        lon, lat, height = self._geodetic(point.x, point.y, self._mean_ground())
+        place = {"lon": lon, "lat": lat, "height": height, "radius": 10.0}
+        named = {"building_id": "", "code": "", "text": row["address_text"]}
+        return {"kind": "address", **named, **place}
+
+    def _mean_ground(self) -> float:
+        (row,) = self._rows("SELECT avg(h_ground) AS z FROM buildings")
+        return float(row["z"] or 0.0)
 
     def building(self, name: str) -> dict[str, Any] | None:
         """Return what is known of a building."""
@@ -384,17 +407,6 @@ class CityAnswers:
             "quality": [passed.get(name) for name in names],
             "link_state": [state.get(name) for name in names],
         }
-
-
-def _named(row: sqlite3.Row, kind: str, text: str | None) -> dict[str, Any]:
-    """Names of a row of a search."""
-    named = {"building_id": row["building_id"], "code": row["code"] or ""}
-    return {"kind": kind, **named, "text": text or row["building_id"]}
-
-
-def _like(text: str) -> str:
-    """A text whose signs mean themselves in LIKE ... ESCAPE '!'."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _head_size(geometry: bytes) -> int:

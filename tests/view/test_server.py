@@ -101,6 +101,25 @@ def test_a_building_is_found_by_code_identifier_and_address(client, city_folder)
     assert client.ask("/api/building?id=nobody")[0] == 404
 
 
+def test_an_address_without_a_building_is_found_where_it_lies(client, city_folder):
+    city = cimkit.open_city(city_folder)
+    linked = set(city.links.address_id.tolist())
+    points = city.addresses
+    rows = [
+        row
+        for row, name in enumerate(points.address_id.tolist())
+        if name not in linked and np.isfinite(points.x[row])
+    ]
+    assert rows
+    text = str(points.address_text[rows[0]])
+    found = client.json(f"/api/search?q={quote(text)}")["results"]
+    lonely = [row for row in found if row["text"] == text and not row["building_id"]]
+    assert lonely
+    to_geodetic = pyproj.Transformer.from_crs("EPSG:4546", "EPSG:4326", always_xy=True)
+    lon, lat = to_geodetic.transform(float(points.x[rows[0]]), float(points.y[rows[0]]))
+    assert (lonely[0]["lon"], lonely[0]["lat"]) == pytest.approx((lon, lat))
+
+
 @pytest.mark.parametrize(
     "text", ["", "%", "_", "!", "'; DROP TABLE buildings; --", "没有", "\x00"]
 )

@@ -5,7 +5,7 @@ import pytest
 import shapely
 import shapely.affinity
 
-from cimkit.view.vantage import CLEAR_M, EYE_M, street_view
+from cimkit.view.vantage import CLEAR_M, EYE_M, Vantage, street_view
 
 MIDDLE = np.array([500_000.0, 3_360_000.0])
 
@@ -19,6 +19,12 @@ def street(angle=0.0):
     return [shapely.affinity.translate(house, *MIDDLE) for house in turned]
 
 
+def view(houses, height, middle) -> Vantage:
+    found = street_view(houses, height, middle)
+    assert found is not None
+    return found
+
+
 def heading(found):
     (x, y, _), (u, v, _) = found.eye, found.target
     return np.degrees(np.arctan2(u - x, v - y)) % 180
@@ -27,7 +33,7 @@ def heading(found):
 @pytest.mark.parametrize("angle", [0, 30, 45, 90])
 def test_one_stands_in_the_street_and_looks_along_it(angle):
     houses = street(angle)
-    found = street_view(houses, np.full(len(houses), 12.0), MIDDLE)
+    found = view(houses, np.full(len(houses), 12.0), MIDDLE)
     eye, target = shapely.Point(found.eye[:2]), shapely.Point(found.target[:2])
     assert found.eye[2] == EYE_M
     assert min(house.distance(eye) for house in houses) >= CLEAR_M
@@ -40,8 +46,8 @@ def test_the_order_of_the_buildings_does_not_matter():
     houses = street(20)
     order = np.random.default_rng(0).permutation(len(houses))
     height = np.linspace(6, 20, len(houses))
-    one = street_view(houses, height, MIDDLE)
-    other = street_view([houses[k] for k in order], height[order], MIDDLE)
+    one = view(houses, height, MIDDLE)
+    other = view([houses[k] for k in order], height[order], MIDDLE)
     assert one[:2] == other[:2]
 
 
@@ -53,5 +59,5 @@ def test_no_street_where_one_can_stand_nowhere():
 
 def test_one_house_is_looked_at_from_beside_it():
     house = [shapely.box(0, 0, 10, 10)]
-    found = street_view(house, np.array([8.0]), np.array([5.0, 5.0]))
+    found = view(house, np.array([8.0]), np.array([5.0, 5.0]))
     assert CLEAR_M <= house[0].distance(shapely.Point(found.eye[:2])) <= 30

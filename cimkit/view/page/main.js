@@ -72,6 +72,10 @@ class App {
     const target = this.viewer.place(row.lon, row.lat, row.height);
     const range = Math.min(Math.max(6 * (row.radius || 20), 120), 900);
     this.viewer.flyTo({ target, range, heading: this.viewer.view().heading, pitch: 38 });
+    if (!row.building_id) {
+      this.ui.say(word("lonely"), 6000);
+      return this.choose(null);
+    }
     return this.choose({ building_id: row.building_id, code: row.code, address: row.kind === "address" ? row.text : "" });
   }
 
