@@ -20,6 +20,7 @@ from benchmarks.kernels_beside_oracles import kernels_beside_oracles
 from benchmarks.measuring import Row, print_table
 from benchmarks.points_in_footprints import addresses_beside_footprints, points_in_footprints
 from benchmarks.steps_beside_decoding import steps_beside_decoding
+from benchmarks.tile_cost import tile_cost
 
 
 def code_rows() -> list[Row]:
@@ -43,6 +44,7 @@ def main() -> None:
         rows += addresses_beside_footprints(folder / "addresses")
         rows += kernels_beside_oracles()
         rows += code_rows()
+        rows += tile_cost()
         rows += steps_beside_decoding(folder / "steps")
         sides = (5, 10) if arguments.full else (2, 3)
         rows += build_beside_decoding(folder, sides, workers=arguments.workers)

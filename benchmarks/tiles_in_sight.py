@@ -70,7 +70,7 @@ def fly(tileset: Path, pixels: float) -> list[dict[str, Any]]:
                     {"code": f"{BARE} viewer.setDetail({detail}); viewer.look({look});"},
                     {"code": SEEN},
                 ]
-                found.append(_browse(server.url, steps)["steps"][1])
+                found.append(browse("viewer", server.url, steps=steps)["steps"][1])
             (seen, size, files), (finest, whole, _) = found
             rows.append(
                 {
@@ -87,13 +87,13 @@ def fly(tileset: Path, pixels: float) -> list[dict[str, Any]]:
     return rows
 
 
-def _browse(url: str, steps: list[dict[str, str]]) -> dict[str, Any]:
-    """Run steps in a fresh page."""
+def browse(program: str, url: str, **keys: Any) -> dict[str, Any]:
+    """Run a program of `tests/js/browser.mjs` in a fresh page of 1920 x 1080."""
     asked = {
-        "program": "viewer",
+        "program": program,
         "url": url,
         "chromium": shutil.which("chromium"),
-        "steps": steps,
+        **keys,
         "width": 1920,
         "height": 1080,
     }

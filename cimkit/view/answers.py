@@ -179,6 +179,7 @@ class CityAnswers:
         self.manifest, self.crs = city.manifest, city.crs
         self.undulation = float(city.manifest["parameters"]["undulation"] or 0.0)
         self._row_of: dict[str, int] | None = None
+        self._city: dict[str, Any] | None = None
         self._finder: Finder | None = None
         self._boxes: FloatArray | None = None
         self._fids_of_boxes: list[int] = []
@@ -198,7 +199,12 @@ class CityAnswers:
         return bool(self.manifest["counts"].get("addresses"))
 
     def city(self) -> dict[str, Any]:
-        """Return the configuration of the page."""
+        """Return the configuration of the page, which is found out once."""
+        if self._city is None:
+            self._city = self._describe()
+        return self._city
+
+    def _describe(self) -> dict[str, Any]:
         counts = self.manifest["counts"]
         centre = {"lon": 0.0, "lat": 0.0, "height": 0.0, "radius": 500.0}
         street, box = None, self._all_boxes()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cimkit.errors import LimitError
+from cimkit.errors import LimitError, ParameterError
 from cimkit.limits import SINGLE_PAGE_BYTES_MAX
 from cimkit.view.answers import CityAnswers
 from cimkit.view.page import DIST, page_file, require_page
@@ -65,19 +65,22 @@ def single_page(answers: Answers, dist: Path = DIST) -> bytes:
     page = page_file("index.html", dist).decode()
     script = page_file("viewer.js", dist).decode().replace("</script", "<\\/script")
     style = page_file("viewer.css", dist).decode()
-    page = page.replace(
-        '<meta charset="utf-8" />',
-        '<meta charset="utf-8" />\n    '
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />',
-    )
-    page = page.replace(
-        '<link rel="stylesheet" href="viewer.css" />', f"<style>\n{style}</style>"
-    )
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
     data = f'<script type="application/json" id="cimkit-data">{_safe_json(held)}</script>'
-    whole = page.replace(
-        '<script src="viewer.js"></script>', f"{data}\n    <script>{script}</script>"
-    )
-    return whole.encode()
+    changes = {
+        '<meta charset="utf-8" />': f'<meta charset="utf-8" />\n    {policy}',
+        '<link rel="stylesheet" href="viewer.css" />': f"<style>\n{style}</style>",
+        '<link rel="preload" href="city.json" as="fetch" crossorigin="anonymous" />': "",
+        '<script src="viewer.js"></script>': f"{data}\n    <script>{script}</script>",
+    }
+    for old, new in changes.items():
+        if page.count(old) != 1:
+            raise ParameterError(
+                f"the page of the viewer is not that of this version: it has no {old}. Build "
+                "it anew: npm ci and npm run build in cimkit/view."
+            )
+        page = page.replace(old, new)
+    return page.encode()
 
 
 def _safe_json(value: Any) -> str:

@@ -40,7 +40,8 @@ def dist(tmp_path):
     folder.mkdir()
     (folder / "index.html").write_text(
         '<!doctype html><html><head>\n<meta charset="utf-8" />\n'
-        '<link rel="stylesheet" href="viewer.css" /></head>'
+        '<link rel="stylesheet" href="viewer.css" />'
+        '<link rel="preload" href="city.json" as="fetch" crossorigin="anonymous" /></head>'
         '<body><p>x</p><script src="viewer.js"></script></body></html>'
     )
     (folder / "viewer.js").write_text('const tag = "</script>";')

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cimkit.errors import LimitError
+from cimkit.errors import LimitError, ParameterError
 from cimkit.tables._columns import TEXT
 from cimkit.view.answers import TilesetAnswers, open_answers
 from cimkit.view.single import _safe_json, single_page
@@ -80,3 +80,10 @@ def test_a_city_that_is_too_large_is_served_instead(tmp_path, dist, monkeypatch)
     monkeypatch.setattr("cimkit.view.single.SINGLE_PAGE_BYTES_MAX", 100)
     with pytest.raises(LimitError, match="Serve the city instead"):
         single_page(TilesetAnswers(tmp_path), dist)
+
+
+def test_a_page_of_another_version_is_refused(city_folder, dist):
+    index = dist / "index.html"
+    index.write_text(index.read_text().replace('href="viewer.css"', 'href="old.css"'))
+    with pytest.raises(ParameterError, match="npm run build"):
+        single_page(open_answers(city_folder), dist)

@@ -33,6 +33,12 @@ const ERROR_PIXELS = 12;
 const POINT_PIXELS = 2.2;
 const NEAR_POINT_M = 0.3;
 
+/** After so long in the page the ground is drawn without tiles. */
+const FIRST_FRAME_MS = 3000;
+
+/** A tile that is wanted is on its way only some frames later. */
+const QUIET_FRAMES = 5;
+
 /** Points of one size; their colours are as screens have them, three reckons in linear light. */
 function drawPoints(points) {
   Object.assign(points.material, { size: POINT_PIXELS, sizeAttenuation: false });
@@ -65,6 +71,7 @@ export class Viewer {
     this.addGround();
     this.addControls();
     this.needed = 3;
+    this.waiting = true;
     this.resize();
     new ResizeObserver(() => this.resize()).observe(canvas);
     requestAnimationFrame(() => this.loop());
@@ -125,6 +132,7 @@ export class Viewer {
       if (name === "buildings") this.buildings.add(scene, tiles.group);
       else if (name === "points") scene.traverse((item) => item.isPoints && drawPoints(item));
       else scene.traverse((item) => item.isMesh && this.drawGround(item));
+      if (name === "buildings") this.arrived ??= "now";
       if (name === "terrain") this.ground.position.y = -12; // below the edge of what is known
       this.redraw();
     });
@@ -194,8 +202,21 @@ export class Viewer {
     this.needed = Math.max(0, this.needed - 1);
     this.fit();
     for (const tiles of this.shown()) tiles.update();
+    this.waiting = this.waits();
+    if (this.waiting) return;
     this.renderer.render(this.scene, this.camera);
+    if (this.arrived === "now") this.arrived = performance.mark("first-tile"); // for whoever measures
     for (const listener of this.listeners) listener();
+  }
+
+  /** Whether the first frame waits for the first tile: drawn without one it would only delay it. */
+  waits() {
+    if (this.arrived || performance.now() > FIRST_FRAME_MS) return false;
+    this.needed = 1;
+    const shown = this.shown();
+    const coming = !shown.length || this.busy() || shown.some((tiles) => !tiles.root && !this.failures.length);
+    this.quiet = coming ? 0 : (this.quiet ?? 0) + 1;
+    return this.quiet < QUIET_FRAMES;
   }
 
   /** Whether tiles are on their way. */
@@ -302,7 +323,7 @@ export class Viewer {
       this.redraw();
       await new Promise((resolve) => requestAnimationFrame(resolve));
       const known = this.shown().every((tiles) => tiles.root || this.failures.length);
-      still = known && !this.busy() && !this.flight ? still + 1 : 0;
+      still = known && !this.busy() && !this.flight && !this.waiting ? still + 1 : 0;
     }
   }
 }
