@@ -30,8 +30,9 @@ def folded(text: str) -> str:
 class Finder:
     """All names of a city, held in memory.
 
-    50,000 buildings and 100,000 addresses take 40 MB, and a search 10 to 30 ms. A scan of the GeoPackage by LIKE, joined over columns without an index, took 0.2 to 0.4 s
-    (2026-11), and knew nothing of full-width signs.
+    50,000 buildings and 100,000 addresses take 40 MB, and a search 10 to 30 ms. A scan of the
+    GeoPackage by LIKE, joined over columns without an index, took 0.2 to 0.4 s (2026-11), and
+    knew nothing of full-width signs.
 
     Parameters
     ----------
