@@ -17,6 +17,7 @@ from cimkit.steps.tile import (
     morton_keys,
     tile,
 )
+from cimkit.tables import Buildings, Footprints
 from cimkit.tables.detail import Detail
 from tests.extruded import boxes, extrude
 
@@ -194,6 +195,23 @@ def test_towers_at_one_spot_are_divided_by_their_names():
     assert sorted(np.concatenate([tree.buildings(r) for r in np.flatnonzero(tree.leaf)])) == [
         *range(100)
     ]
+    assert_cells(tree)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05, 40.0])
+def test_a_hundred_thousand_in_one_cell(spread):
+    """At one spot, in one finest cell (6 cm), in a block of 40 m."""
+    n = 100_000
+    at = np.random.default_rng(0).uniform(0, spread, (n, 2)) + 3.0
+    shapes = shapely.box(at[:, 0], at[:, 1], at[:, 0] + 5, at[:, 1] + 5)
+    footprints = Footprints.from_polygons([f"{k:06d}" for k in range(n)], shapes)
+    one = extrude([shapely.box(0, 0, 5, 5)], 20.0).buildings
+    columns = {name: np.repeat(getattr(one, name), n) for name in one.__slots__}
+    buildings = Buildings(**{**columns, "building_id": footprints.building_id})
+    tree = tile(footprints, buildings)
+    members = np.concatenate([tree.buildings(row) for row in np.flatnonzero(tree.leaf)])
+    assert np.array_equal(np.sort(members), np.arange(n))
+    assert np.diff(tree.member_offsets)[tree.leaf].max() <= 256
     assert_cells(tree)
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import shapely
+from scipy.spatial import cKDTree
 
 from cimkit.check.tileset import check_tileset
 from cimkit.read.tileset import read_tileset
@@ -37,6 +38,33 @@ def test_written_cities_are_whole(tmp_path, city, tile_buildings):
     contents = read_tileset(write_tiles(tmp_path, city, tile_buildings=tile_buildings))
     assert check_tileset(contents) == []
     assert sorted(contents.shown_ids()) == sorted(city.buildings.building_id.tolist())
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_city_60_km_wide(tmp_path, implicit):
+    """Towns at its corners, nothing between: all in place to 1 cm, the farthest 42 km away."""
+    towns = [(x, y) for x in (-30_000, 30_000) for y in (-30_000, 30_000)]
+    shapes = [
+        shapely.affinity.rotate(shapely.box(0, 0, 12, 8), 7 * k)
+        for k in range(30)
+        for _ in towns
+    ]
+    places = [(x + 40 * k, y + 55 * (k % 5)) for k in range(30) for x, y in towns]
+    moved = [
+        shapely.affinity.translate(shape, CORNER[0] + x, CORNER[1] + y)
+        for shape, (x, y) in zip(shapes, places, strict=True)
+    ]
+    city = extrude(moved, 12.0)
+    document = write_tiles(tmp_path, city, tile_buildings=20, implicit=implicit)
+    contents = read_tileset(document)
+    assert check_tileset(contents) == []
+    leaves = [
+        str(uri) for uri, error in zip(contents.uri, contents.error, strict=True) if not error
+    ]
+    found = np.concatenate([contents.load(uri).positions for uri in leaves])
+    expected = PLACEMENT.to_root(city.models.vertices)
+    away, _ = cKDTree(found).query(expected)
+    assert away.max() < 0.0087  # half a step of 1 cm in each direction
 
 
 def test_a_city_without_buildings_has_no_content(tmp_path):
