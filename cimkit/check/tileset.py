@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from cimkit.tables import Issue
 from cimkit.tables._columns import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cimkit.tables._columns import BoolArray, FloatArray, IntArray
     from cimkit.tables.tilesetcontent import TileContent, TilesetContents
@@ -27,6 +28,37 @@ FEATURE_ID = "storey_id"
 
 UNIT_TOLERANCE = 0.01
 """Deviation from length 1 of a normal; three components rounded to 1/127 give up to 0.0068."""
+
+
+def tileset_report(contents: TilesetContents, issues: Sequence[Issue]) -> dict[str, Any]:
+    """What a tileset is made of, and what was found in it, as JSON has it.
+
+    Parameters
+    ----------
+    contents : TilesetContents
+    issues : sequence of Issue
+        Of `check_tileset`.
+
+    Returns
+    -------
+    dict
+        ``valid`` (no ERROR), ``version``, ``implicit``, ``geometric_error`` (metres),
+        ``tiles``, ``levels``, ``leaves``, ``contents`` (tiles that have one), ``findings`` (how
+        many of each code), ``issues`` (rows).
+    """
+    codes = Counter(issue.code for issue in issues)
+    return {
+        "valid": not any(issue.severity == "ERROR" for issue in issues),
+        "version": contents.version,
+        "implicit": contents.implicit,
+        "geometric_error": contents.tileset_error,
+        "tiles": len(contents),
+        "levels": int(contents.depth.max()) + 1,
+        "leaves": int(contents.leaf.sum()),
+        "contents": int((contents.uri != "").sum()),
+        "findings": dict(sorted(codes.items())),
+        "issues": [issue._asdict() for issue in issues],
+    }
 
 
 def check_tileset(contents: TilesetContents) -> list[Issue]:

@@ -59,8 +59,15 @@ def check(
         report = _model_report(what, tolerances)
         found, document = report.issues, report.as_dict()
         summary = _summary(document)
+    elif _is_tileset(what):
+        found, document = _tileset_report(what)
+        summary = (
+            "3D Tiles {version}: tiles {tiles:,}, levels {levels}, leaves {leaves:,}\n".format(
+                **document
+            )
+        )
     else:
-        found, document, summary = _findings(what, tolerances), None, ""
+        found, document, summary = _city_findings(what, tolerances), None, ""
     issues = sort_issues(found)
     errors = sum(issue.severity == "ERROR" for issue in issues)
     if as_json:
@@ -112,23 +119,20 @@ def _model_report(what: Path, tolerances: dict[str, float]) -> ModelReport:
     return report
 
 
-def _findings(what: Path, tolerances: dict[str, float]) -> list[Issue]:
-    """Findings of the check that fits what was named."""
-    from cimkit.check.tileset import check_tileset
-    from cimkit.errors import InputError
-    from cimkit.read.tileset import read_tileset
+def _is_tileset(what: Path) -> bool:
+    """Whether a tileset was named, or its folder."""
+    return what.name == "tileset.json" or (what / "tileset.json").is_file()
 
-    if what.name == "tileset.json" or (what / "tileset.json").is_file():
-        return check_tileset(read_tileset(what))
-    if (what / "manifest.json").is_file():
-        return _city_findings(what, tolerances)
-    raise InputError(
-        "is neither a city folder, a tileset nor CityJSON"
-        if what.exists()
-        else "does not exist",
-        path=str(what),
-        hint="Name a folder with manifest.json, a tileset.json, or a CityJSON file.",
-    )
+
+def _tileset_report(what: Path) -> tuple[list[Issue], dict[str, Any]]:
+    """Findings of a tileset, and the report of them."""
+    from cimkit.check.tileset import check_tileset, tileset_report
+    from cimkit.read.tileset import read_tileset
+    from cimkit.tables import sort_issues
+
+    contents = read_tileset(what)
+    issues = sort_issues(check_tileset(contents))
+    return issues, tileset_report(contents, issues)
 
 
 def _city_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
@@ -136,10 +140,19 @@ def _city_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
     from cimkit.check.city import check_city, check_files
     from cimkit.check.solids import check_solids
     from cimkit.check.tileset import check_tileset
+    from cimkit.errors import InputError
     from cimkit.read.city import open_city
     from cimkit.read.tileset import read_tileset
     from cimkit.tables import Issue
 
+    if not (folder / "manifest.json").is_file():
+        raise InputError(
+            "is neither a city folder, a tileset nor CityJSON"
+            if folder.exists()
+            else "does not exist",
+            path=str(folder),
+            hint="Name a folder with manifest.json, a tileset.json, or a CityJSON file.",
+        )
     city = open_city(folder)
     sums = city.file_sums()
     try:

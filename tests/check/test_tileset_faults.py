@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import struct
@@ -379,6 +380,12 @@ FILES = {
     "empty": (lambda path: path.write_bytes(b""), "TILE_CONTENT_BROKEN"),
     "twin differs": (
         lambda path: path.with_name(f"{path.name}.gz").write_bytes(b"no gzip"),
+        "TILE_GZIP_DIFFERS",
+    ),
+    "twin swells": (
+        lambda path: path.with_name(f"{path.name}.gz").write_bytes(
+            gzip.compress(path.read_bytes() + bytes(100_000_000), 1)
+        ),
         "TILE_GZIP_DIFFERS",
     ),
     "one too many": (

@@ -50,8 +50,13 @@ def findings(said) -> dict[str, set[str]]:
 
 
 def test_a_sound_city_passes(run, built) -> None:
-    for what in (built, built / "tiles", built / "tiles/tileset.json"):
-        assert run("check", what) == (0, f"{what}: 0 errors, 0 other findings\n", "")
+    tree = "3D Tiles 1.1: tiles 1, levels 1, leaves 1\n"
+    for what, shape in (
+        (built, ""),
+        (built / "tiles", tree),
+        (built / "tiles/tileset.json", tree),
+    ):
+        assert run("check", what) == (0, f"{shape}{what}: 0 errors, 0 other findings\n", "")
     models = built / "models.city.jsonl"
     said = run("check", models, "--json")
     report = json.loads(said.out)
@@ -111,6 +116,11 @@ def test_a_changed_tile_is_named(run, city) -> None:
     said = run("check", city / "tiles", "--json")
     assert said.code == 1
     assert findings(said)["TILE_CONTENT_BROKEN"] == {tile.name}
+    report = json.loads(said.out)
+    assert (report["valid"], report["version"], report["implicit"]) == (False, "1.1", False)
+    assert report["findings"]["TILE_CONTENT_BROKEN"] == 1
+    assert report["tiles"] == report["contents"] == len(list((city / "tiles").glob("*.glb")))
+    assert len(report["issues"]) == sum(report["findings"].values())
 
 
 @pytest.mark.parametrize(
