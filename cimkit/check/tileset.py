@@ -90,6 +90,8 @@ def check_tileset(contents: TilesetContents) -> list[Issue]:
         - ``TILE_BUILDING_REPEATED``: a building twice in one tile, or in two leaves.
         - ``TILE_BUILDING_LOST``: a building that none of the children of its tile shows.
         - ``TILE_PROPERTY_DIFFERS``: a building of which two tiles say different things.
+        Of ground only tree, boxes, contents and normals are looked at.
+
         - What `read_tileset` found of documents, subtrees and files (`contents.findings`).
 
         ``TILE_NOT_DECODED`` (WARNING) where compressed contents cannot be looked into.
@@ -105,6 +107,9 @@ def check_tileset(contents: TilesetContents) -> list[Issue]:
         if content is None:
             continue
         issues += _check_box(content, contents.box[row], name)
+        if contents.kind == "ground":
+            issues += _check_normals(content, name)
+            continue
         issues += _check_content(content, name)
         if "building_id" not in content.properties:
             issues.append(_error("TILE_ID_COLUMN", name, "has no column building_id"))
@@ -218,10 +223,14 @@ def _check_content(content: TileContent, name: str) -> Iterator[Issue]:
         if unknown:
             message = f"{column}: {min(unknown)} has no name"
             yield _error("TILE_ENUM_UNKNOWN", name, message)
+    yield from _check_normals(content, name)
+    yield from _check_solids(content, used, name)
+
+
+def _check_normals(content: TileContent, name: str) -> Iterator[Issue]:
     length = np.linalg.norm(content.normals, axis=1)
     if (np.abs(length - 1) > UNIT_TOLERANCE).any():
         yield _error("TILE_NORMAL_NOT_UNIT", name, "a normal has not length 1")
-    yield from _check_solids(content, used, name)
 
 
 def _check_solids(content: TileContent, used: IntArray, name: str) -> Iterator[Issue]:

@@ -159,10 +159,12 @@ def _city_findings(folder: Path, tolerances: dict[str, float]) -> list[Issue]:
         models = city.models()
         solids = check_solids(city.models("all"), **tolerances)
         contents = read_tileset(folder / "tiles")
+        ground = folder / "tiles" / "terrain"
         return [
             *check_city(city.buildings, models, contents, city.manifest, sums),
             *solids,
             *check_tileset(contents),
+            *(check_tileset(read_tileset(ground)) if ground.is_dir() else ()),
             *_interior_findings(folder, tolerances),
         ]
     except Exception as error:

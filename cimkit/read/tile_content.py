@@ -45,13 +45,15 @@ _BATCH = {
 }
 
 
-def parse_content(data: bytes) -> TileContent:
+def parse_content(data: bytes, kind: str = "buildings") -> TileContent:
     """Take the content of a tile apart.
 
     Parameters
     ----------
     data : bytes
         A binary glTF of one primitive, or a Batched 3D Model with one in it.
+    kind : {"buildings", "ground"}
+        Ground has no features.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def parse_content(data: bytes) -> TileContent:
     """
     if data[:4] == b"b3dm":
         return _b3dm(data)
-    return Glb(data).content()
+    return Glb(data).ground() if kind == "ground" else Glb(data).content()
 
 
 def read_json(data: bytes) -> Any:
@@ -177,6 +179,10 @@ class Glb:
         counts = natural(features["featureCount"]), natural(table["count"])
         return self._content(feature, counts, properties, enums)
 
+    def ground(self) -> TileContent:
+        """Everything that is checked of a square of ground, which has no features."""
+        return self._content("", (0, 0), {}, {})
+
     def batched(self, count: int, columns: dict[str, PropertyColumn]) -> TileContent:
         """Everything that is checked of a tile of 3D Tiles 1.0."""
         return self._content("_BATCHID", (count, count), columns, {})
@@ -202,7 +208,9 @@ class Glb:
         indices = self.accessor(self.primitive["indices"], "SCALAR").astype(np.int64)
         if len(indices) % 3 or (len(indices) and indices.max() >= len(positions)):
             raise FormatError("indices point outside the vertices")
-        feature = self.accessor(attributes[feature_name], "SCALAR")
+        feature = np.zeros(len(positions))
+        if feature_name:
+            feature = self.accessor(attributes[feature_name], "SCALAR")
         if not len(positions) == len(normals) == len(feature):
             raise FormatError("the attributes differ in length")
         if len(feature) and np.abs(feature).max() > 2**24:

@@ -28,6 +28,9 @@ OTHER_FILES = ("manifest.json",)
 OTHER_FOLDERS = ("terrain", "points")
 """What else lies in the folder of a tileset: tilesets of their own, and its manifest."""
 
+KINDS = ("buildings", "ground")
+"""What tilesets that can be checked show."""
+
 TILES_MAX = 5_000_000
 """Tiles that are walked: a document that claims more is not one of a city."""
 
@@ -84,12 +87,12 @@ def read_tileset(path: str | Path) -> TilesetContents:
     return tree.contents()
 
 
-def read_content(folder: Path, uri: str) -> TileContent:
+def read_content(folder: Path, uri: str, kind: str = "buildings") -> TileContent:
     """Read the content of one tile."""
     path = folder / uri
     data = read_bytes(path, "Build the tiles again.")
     _check_name(path, data)
-    return parsed(lambda: parse_content(data), path)
+    return parsed(lambda: parse_content(data, kind), path)
 
 
 def _check_name(path: Path, data: bytes) -> None:
@@ -130,6 +133,9 @@ class _Tree:
         self.version = str(document["asset"]["version"])
         if self.version not in ("1.0", "1.1"):
             raise FormatError(f"3D Tiles 1.0 or 1.1 expected, not {self.version}")
+        self.kind = str(document.get("extras", {}).get("content", "buildings"))
+        if self.kind not in KINDS:
+            raise FormatError(f"a tileset of {self.kind}, of which cimkit checks nothing")
         root = document["root"]
         if root["refine"] != "REPLACE":
             raise FormatError("refinement by replacement expected")
@@ -220,10 +226,11 @@ class _Tree:
             np.array([error for error, _, _ in self.tiles]),
             np.array([box for _, box, _ in self.tiles]),
             np.array(uris, dtype=TEXT),
-            functools.partial(read_content, self.folder),
+            functools.partial(read_content, self.folder, kind=self.kind),
             self.version,
             self.is_implicit,
             tuple(self.findings),
+            self.kind,
         )
 
 

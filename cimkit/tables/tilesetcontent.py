@@ -97,6 +97,8 @@ class TilesetContents:
         Whether tiles are said to be there by bits: then some have no content.
     findings : tuple of Issue
         What was wrong with documents and subtrees.
+    kind : {"buildings", "ground"}
+        What it shows.
     """
 
     tileset_error: float
@@ -109,6 +111,7 @@ class TilesetContents:
     version: str = "1.1"
     implicit: bool = False
     findings: tuple[Issue, ...] = ()
+    kind: str = "buildings"
 
     def __post_init__(self) -> None:
         put = object.__setattr__

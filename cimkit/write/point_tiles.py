@@ -261,7 +261,7 @@ def join_squares(
     root, _ = next(iter(level.values()))
     error = tileset_error(root["geometricError"], *(end[None] for end in _corners(root)))
     top = {"transform": placement.root_transform, "refine": "REPLACE", **root}
-    extras = {"extras": city_metadata(placement)}
+    extras = {"extras": {"content": "points", **city_metadata(placement)}}
     write("tileset.json", json_bytes({**_document(top, error), **extras}))
 
 

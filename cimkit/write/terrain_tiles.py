@@ -93,6 +93,7 @@ def write_terrain_tiles(
         "asset": {"version": "1.1", "generator": f"cimkit {__version__}"},
         "schema": city_schema(),
         "metadata": {"class": "city", "properties": city_metadata(placement)},
+        "extras": {"content": "ground"},
         "geometricError": tileset_error(root["geometricError"], low[None], high[None]),
         "root": {"transform": placement.root_transform, "refine": "REPLACE", **root},
     }

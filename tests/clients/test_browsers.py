@@ -88,7 +88,7 @@ def from_above(place):
     ]
 
 
-@pytest.mark.parametrize("variant", ["plain", "meshopt", "implicit, meshopt", "outline"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_viewer_shows_and_picks(tmp_path, browse, viewer, variant):
     city = boxes(400, pitch=40)
     write_tiles(tmp_path, city, tile_buildings=30, **VARIANTS[variant])

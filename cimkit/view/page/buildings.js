@@ -19,6 +19,9 @@ import { ASKED, CHOSEN, Coloring } from "./colors.js";
 const WIDTH = 256;
 const FEATURE = "_feature_id_0";
 
+/** The same in 3D Tiles 1.0. */
+const BATCH = "_batchid";
+
 /** Edges of a tile farther away than its own size are finer than a pixel: larger tiles have none. */
 const EDGE_TRIANGLES = 60_000;
 
@@ -87,6 +90,8 @@ export class Buildings {
     scene.updateMatrixWorld(true);
     const above = scene.parent ? new Matrix4() : group.matrixWorld;
     scene.traverse((mesh) => {
+      const batched = mesh.geometry?.getAttribute(BATCH);
+      if (batched) mesh.geometry.setAttribute(FEATURE, batched);
       if (!mesh.isMesh || !mesh.geometry.getAttribute(FEATURE)) return;
       const tile = new Tile(mesh, scene, new Matrix4().multiplyMatrices(above, mesh.matrixWorld));
       this.tiles.set(scene, tile);
@@ -215,8 +220,10 @@ function edgesOf(geometry) {
   return new EdgesGeometry(plain, 20);
 }
 
-/** Rows of the property table of a tile. */
+/** Rows of the property table of a tile, or of its batch table. */
 function records(mesh, scene) {
+  const table = scene.batchTable;
+  if (table) return Array.from({ length: table.count }, (_, row) => table.getDataFromId(row));
   let metadata = null;
   for (let item = mesh; item && !metadata; item = item.parent) metadata = item.userData.structuralMetadata;
   metadata ??= scene.userData.structuralMetadata;
