@@ -10,6 +10,9 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+NPM_SECONDS = 600
+"""A registry that does not answer must not keep the installation waiting."""
+
 VIEW = Path(__file__).parent / "cimkit" / "view"
 
 
@@ -21,8 +24,14 @@ def build_page() -> None:
         return
     for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         try:
-            subprocess.run([npm, *command], cwd=VIEW, check=True, stdout=subprocess.DEVNULL)
-        except (OSError, subprocess.CalledProcessError) as error:
+            subprocess.run(
+                [npm, *command],
+                cwd=VIEW,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                timeout=NPM_SECONDS,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
             print(f"cimkit: the page of the viewer is not built ({error})", file=sys.stderr)
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 TILES_FORMAT = "cimkit tiles 1"
 """What the manifest of a folder of tiles says it is."""
+
+_EPSG = re.compile(r"EPSG(?:/[\d.]*/|:[\d.]*:|:)(\d+(?:\+\d+)?)")
+"""A code in the names that OGC gives to a CRS, and to one of two parts (09-048r5, 07-092r3)."""
 
 MODEL_SUFFIXES = (".json", ".jsonl")
 
@@ -323,15 +327,15 @@ def _read_models(path: str, crs: str, keep_open: bool) -> _Source:
 
 
 def _known_crs(named: str, path: str) -> str:
-    """The CRS of a file in the words of cimkit: ``EPSG:7415`` of a URN or URL."""
-    code = named.replace("/", ":").split(":")[-1]
-    if not code.isdigit():
+    """The CRS of a file in the words of cimkit: ``EPSG:4546+5737`` of a URN, URL or name."""
+    codes = _EPSG.findall(named)
+    if not 1 <= len(codes) <= 2:
         raise CrsError(
             "names no CRS" if not named else f"names the CRS {named!r}, which is unknown",
             path=path,
             hint="Give --crs EPSG:7415 or the like.",
         )
-    return f"EPSG:{code}"
+    return f"EPSG:{'+'.join(codes)}"
 
 
 def _from_attributes(

@@ -14,7 +14,7 @@ from cimkit.check.tileset import check_tileset
 from cimkit.errors import CrsError, InputError, ParameterError, StoreError
 from cimkit.read.tileset import read_tileset
 from cimkit.tables import Buildings
-from cimkit.tile_files import Columns, Heights, tile_file
+from cimkit.tile_files import Columns, Heights, _known_crs, tile_file
 from cimkit.tiling import TileOptions
 from cimkit.write.cityjson import cityjson_features, cityjson_header
 from tests.extruded import CORNER, CRS, boxes
@@ -68,6 +68,43 @@ def test_models_of_a_build_become_tiles(tmp_path):
     assert check_tileset(contents) == []
     assert sorted(contents.shown_ids()) == sorted(city.buildings.building_id.tolist())
     assert len(contents) == done.tiles
+
+
+def test_models_of_cimkit_name_their_crs(tmp_path):
+    """A compound CRS: heights beside the projection."""
+    source = models_file(tmp_path, boxes(3))
+    outs = []
+    for name, crs in (("named", ""), ("given", CRS)):
+        outs.append(tmp_path / name)
+        tile_file(source, str(outs[-1]), crs=crs, heights=DATUM, options=plain())
+    named, given = ((out / "tileset.json").read_bytes() for out in outs)
+    assert named == given
+    assert CRS.encode() in named
+
+
+@pytest.mark.parametrize(
+    ("text", "crs"),
+    [
+        ("https://www.opengis.net/def/crs/EPSG/0/7415", "EPSG:7415"),
+        ("http://www.opengis.net/def/crs/EPSG/9.9.1/7415", "EPSG:7415"),
+        ("urn:ogc:def:crs:EPSG::7415", "EPSG:7415"),
+        ("urn:ogc:def:crs,crs:EPSG::4546,crs:EPSG::5737", "EPSG:4546+5737"),
+        (
+            "https://www.opengis.net/def/crs-compound?1=https://www.opengis.net/def/crs/EPSG/0/4546"
+            "&2=https://www.opengis.net/def/crs/EPSG/0/5737",
+            "EPSG:4546+5737",
+        ),
+        ("EPSG:4546+5737", "EPSG:4546+5737"),
+    ],
+)
+def test_names_of_a_crs(text, crs):
+    assert _known_crs(text, "a.city.json") == crs
+
+
+@pytest.mark.parametrize("text", ["", "CGCS2000", "EPSG", "urn:ogc:def:crs:OGC::CRS84"])
+def test_names_of_no_crs(text):
+    with pytest.raises(CrsError, match="names "):
+        _known_crs(text, "a.city.json")
 
 
 def test_the_same_models_keep_their_files(tmp_path):

@@ -38,6 +38,7 @@ def view(
     from cimkit.write.faults import disk_faults
 
     answers = open_answers(what)
+    answers.city()  # what cannot be read is said here, not in the browser
     if page is not None:
         data = single_page(answers)
         with disk_faults(page):
@@ -50,5 +51,7 @@ def view(
         webbrowser.open(server.url)
     try:
         server.serve()
+    except KeyboardInterrupt:  # as asked for
+        print()
     finally:
         server.close()

@@ -192,6 +192,12 @@ class CityAnswers:
         try:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise FormatError(
+                f"is damaged ({error})",
+                path=str(self.folder / "city.gpkg"),
+                hint="cimkit check says what else is; build the city again.",
+            ) from error
         finally:
             connection.close()
 
