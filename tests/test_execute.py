@@ -331,8 +331,11 @@ def wait_until(condition, seconds=30.0):
 def busy_program(tmp_path):
     """A program with two workers that sleep for a minute: its process and their numbers."""
     program = (
+        "import signal\n"
         "from cimkit.execute import started\n"
         "from tests.test_execute import note_and_sleep\n"
+        # Tests that run in the background are deaf to Ctrl-C, and so would this be.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n"
         "    with started(2) as workers:\n"
         f"        tasks = dict.fromkeys('abcdef', {str(tmp_path)!r})\n"

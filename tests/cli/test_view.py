@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -34,14 +33,23 @@ def test_a_city_without_manifest(run, city) -> None:
 
 @pytest.mark.skipif(not is_built(), reason="the page was not built: npm was not there")
 def test_it_serves_until_it_is_interrupted(city) -> None:
-    call = [sys.executable, "-m", "cimkit", "view", str(city), "--no-browser"]
-    with subprocess.Popen(
-        call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-    ) as shown:
+    # Tests that run in the background are deaf to Ctrl-C, and so would this be.
+    program = (
+        "import signal\n"
+        "from cimkit.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "main()\n"
+    )
+    call = [sys.executable, "-c", program, "view", str(city), "--no-browser"]
+    shown = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
         assert shown.stdout is not None
         url = shown.stdout.readline().strip()
         with urllib.request.urlopen(f"{url}city.json", timeout=20) as answer:
             assert answer.status == 200
         shown.send_signal(signal.SIGINT)
         _, error = shown.communicate(timeout=20)
+    finally:
+        shown.kill()
+        shown.communicate()
     assert (shown.returncode, error) == (0, "")
