@@ -205,7 +205,10 @@ export class Viewer {
     this.waiting = this.waits();
     if (this.waiting) return;
     this.renderer.render(this.scene, this.camera);
-    if (this.arrived === "now") this.arrived = performance.mark("first-tile"); // for whoever measures
+    if (this.arrived === "now") {
+      performance.mark("first-tile"); // for whoever measures
+      this.arrived = "drawn";
+    }
     for (const listener of this.listeners) listener();
   }
 
