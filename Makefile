@@ -13,7 +13,7 @@ test: $(READY_DEV)
 	$(BIN)/ruff format --check cimkit tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/python -c "from cimkit.kernels.warm_up import warm_up; warm_up()"
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart=0
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run --source=cimkit.kernels -m pytest -q tests/kernels
 	$(BIN)/coverage combine --quiet
@@ -46,7 +46,8 @@ samples: $(READY)
 lock: $(READY_DEV)
 	$(BIN)/pip install --quiet uv
 	$(COMPILE) --extra test --extra dev --extra docs pyproject.toml -o requirements-dev.lock
-	$(COMPILE) --constraint requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --extra meshopt --extra points --constraint requirements-dev.lock pyproject.toml \
+		-o requirements.lock
 
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate

@@ -58,7 +58,7 @@ def program_cpu_s(code: str, *arguments: str, cache: str = "") -> tuple[float, s
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir(), "cimkit-benchmarks"))
     if cache:
-        environment["NUMBA_CACHE_DIR"] = cache
+        environment["XDG_CACHE_HOME"] = cache
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "program.py")
         script.write_text(code)

@@ -24,10 +24,10 @@ from cimkit.kernels.warm_up import kernels_are_compiled, warm_up
 from cimkit.linking import link_addresses
 from cimkit.point_layer import PointLayer, make_point_layer
 from cimkit.products import (
-    LIBRARIES,
     Made,
     Product,
     Scan,
+    libraries_of,
     maybe_ground,
     primary_addresses,
     write_products,
@@ -81,6 +81,7 @@ from cimkit.write.cityjson import cityjson_header
 from cimkit.write.frames import building_frame
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
+from cimkit.write.point_tiles import require_py3dtiles
 from cimkit.write.reservation import note_codes, read_note
 from cimkit.write.spool import load_lowest, load_sums, save_terrain
 from cimkit.write.store import Staging
@@ -139,6 +140,7 @@ def build(
         new city stand; its codes are activated by the next build.
     """
     job = _as_job(job, keys)
+    _require_extras(job)
     clock = Clock()
     with (
         Staging(out, overwrite=overwrite) as staging,
@@ -189,6 +191,13 @@ def build(
     return City(staging.out)
 
 
+def _require_extras(job: Job) -> None:
+    """Refuse, before any work, a job that needs an extra which is not installed."""
+    tile_encoding(TileOptions.of(job))
+    if job.point_tiles:
+        require_py3dtiles()
+
+
 def _make_city(
     job: Job,
     inputs: Inputs,
@@ -201,7 +210,7 @@ def _make_city(
     if not kernels_are_compiled():
         list(workers.run("compile", warm_up, {"kernels": None}))
     clock.lap("compile")
-    work = str(staging.work(software_fingerprint(LIBRARIES), PARTS))
+    work = str(staging.work(software_fingerprint(libraries_of(job)), PARTS))
     blocks = cut_blocks(inputs.footprints, job.block_size, _margin(job))
     scan = _scan_clouds(job, inputs, blocks, workers, work)
     clock.lap("decode")
@@ -257,6 +266,7 @@ def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:
 
 def plan(job: Job) -> dict[str, Any]:
     """What a build would do: counts, blocks, bytes to decode. Writes nothing."""
+    _require_extras(job)
     inputs = read_inputs(job)
     blocks = cut_blocks(inputs.footprints, job.block_size, _margin(job))
     return {

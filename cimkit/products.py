@@ -76,10 +76,15 @@ LIBRARIES = (
     "laspy",
     "lazrs",
     "rasterio",
-    "py3dtiles",
     *(("meshopt",) if has_meshopt() else ()),
 )
-"""What the bytes of a city depend on."""
+"""What the bytes of every city depend on."""
+
+
+def libraries_of(job: Job) -> tuple[str, ...]:
+    """Libraries that the bytes of a city depend on: an extra only where the job uses it."""
+    return (*LIBRARIES, "py3dtiles") if job.point_tiles else LIBRARIES
+
 
 SHOWN_MODELS = 2000
 """Buildings in the picture of the report; more would make the page slow."""
@@ -348,7 +353,7 @@ def _facts(city: Product) -> ReportFacts:
         balances=tuple(_balances(city)),
         outputs={"tiles": tiles} | totals(city.occupied),
         parameters=_parameters(city.job),
-        versions={name: version(name) for name in LIBRARIES},
+        versions={name: version(name) for name in libraries_of(city.job)},
     )
 
 

@@ -25,6 +25,7 @@ from cimkit.check.city import check_city
 from cimkit.check.solids import check_solids
 from cimkit.check.tileset import check_tileset
 from cimkit.errors import CimkitError, InputError, StoreError
+from cimkit.kernels._jit import CACHE_FOLDER
 from cimkit.read.city import City
 from cimkit.read.job import read_job
 from cimkit.read.las_header import probe_las
@@ -226,6 +227,8 @@ def test_neither_the_machine_nor_the_place_nor_the_moment_changes_a_byte(tmp_pat
         "PYTHONHASHSEED": "7",
         "NUMBA_NUM_THREADS": "1",
         "PATH": "/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",  # with this umask others could not read what it writes
+        "XDG_CACHE_HOME": str(Path(CACHE_FOLDER).parents[1]),  # kernels are compiled once
     }
     subprocess.run(
         [*command, "--workers", "3", "--block-size", "60"],

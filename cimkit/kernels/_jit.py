@@ -1,41 +1,78 @@
 """All numba policy in one place.
 
 Kernels are compiled once and cached. numba's cache looks only at the file that holds a kernel,
-not at the helpers that it calls in other files, so the cache folder is named after the state of
-all kernel files. `fastmath` is never used (it drops NaN checks), nor numpy's error model for
-integers (1 // 0 would be 0), and nothing is added up across threads (the bits would depend on
-their number).
+not at the helpers that it calls in other files, and at the time of that file; the cache folder
+is therefore named after the contents of all kernel files and the versions of what compiles
+them, and times do not count. It is used whenever numba was imported, and wherever numba keeps
+what it compiles for others.
+
+`fastmath` is never used (it drops NaN checks), nor numpy's error model for integers (1 // 0
+would be 0), and nothing is added up across threads (the bits would depend on their number).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import llvmlite
+import numba
+import numpy as np
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+
+
+def _state() -> str:
+    """Digest of the kernel files, and of the versions of what compiles them."""
+    digest = hashlib.sha256()
+    with os.scandir(HERE) as entries:
+        paths = sorted(entry.path for entry in entries if entry.name.endswith(".py"))
+    for path in paths:
+        with open(path, "rb") as file:  # noqa: PTH123  (pathlib stays in read/ and write/)
+            digest.update(hashlib.sha256(file.read()).digest())
+        digest.update(os.path.basename(path).encode())  # noqa: PTH119
+    versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:2]
+    digest.update(repr((versions, numba.config.BOUNDSCHECK, numba.config.OPT)).encode())
+    return digest.hexdigest()[:12]
 
 
 def _cache_folder() -> str:
-    """A folder of the user's own for this state of the kernels; cache entries are pickles."""
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
-    with os.scandir(here) as entries:
-        files = sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries)
-    state = hashlib.sha256(repr(files).encode()).hexdigest()[:12]
+    """A folder of the user's own for this state of the kernels; cache entries are pickles.
+
+    Where there is no home that can be written, in the folder for temporary files: the kernels
+    are then compiled anew when that was emptied.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    folder = os.path.join(home, "cimkit", f"numba-{state}")  # noqa: PTH118
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    temporary = os.path.join(tempfile.gettempdir(), f"cimkit-{user}")  # noqa: PTH118
+    for root in (os.path.join(home, "cimkit"), temporary):  # noqa: PTH118
+        folder = os.path.join(root, f"numba-{STATE}")  # noqa: PTH118
+        if os.path.isabs(root) and _is_own(folder, user):  # noqa: PTH117
+            return folder
+    return tempfile.mkdtemp(prefix="cimkit-numba-")
+
+
+def _is_own(folder: str, user: int) -> bool:
+    """Whether a folder is there, or can be made, that only its owner, this user, may write."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
-    except OSError:  # a read-only home: compile anew in each run
-        folder = tempfile.mkdtemp(prefix="cimkit-numba-")
-    return folder
+        about = os.lstat(folder)
+    except OSError:
+        return False
+    others = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    owned = stat.S_ISDIR(about.st_mode) and about.st_uid == user and not others
+    return owned and os.access(folder, os.W_OK)
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", _cache_folder())
-
-import numba  # noqa: E402  (it reads the variable when it is imported)
+STATE = _state()
+CACHE_FOLDER = _cache_folder()
 
 JIT = not numba.config.DISABLE_JIT
 """Off where the environment says so, to see the lines of a kernel run as plain Python."""
@@ -43,11 +80,21 @@ JIT = not numba.config.DISABLE_JIT
 
 def kernel(function: Function) -> Function:
     """Compile for one thread, without the interpreter lock."""
-    compiled: Function = numba.njit(cache=True, nogil=True, error_model="python")(function)
-    return compiled
+    return _compiled(function)
 
 
 def helper(function: Function) -> Function:
     """Compile a small function that kernels call; it is inlined by LLVM."""
-    compiled: Function = numba.njit(cache=True, nogil=True, error_model="python")(function)
-    return compiled
+    return _compiled(function)
+
+
+def _compiled(function: Function) -> Function:
+    """Compile, with a cache in our folder that is as old as the contents of the files."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE_FOLDER
+    try:
+        compiled: Any = numba.njit(cache=True, nogil=True, error_model="python")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    if JIT and function.__module__.startswith("cimkit."):
+        compiled._cache._cache_file._source_stamp = STATE
+    return compiled  # type: ignore[no-any-return]

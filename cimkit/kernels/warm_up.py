@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numba
 import numpy as np
 import shapely
 
+from cimkit.kernels._jit import CACHE_FOLDER, HERE
 from cimkit.kernels.cell_neighbours import compare_neighbours, count_around, lift_to_middle
 from cimkit.kernels.edge_profiles import count_across_edges
 from cimkit.kernels.face_triangles import cut_faces
@@ -40,6 +46,9 @@ from cimkit.kernels.triangle_contacts import first_contacts
 from cimkit.tables import Footprints
 from cimkit.tables._columns import FloatArray, IntArray
 
+_INSTALLATION = repr((HERE, sys.prefix, sys.version_info[:2], numba.config.BOUNDSCHECK))
+"""Whose cache it is: another environment or mode has its own."""
+
 
 def kernels_are_compiled() -> bool:
     """Whether `warm_up` has run for this state of the kernels."""
@@ -47,11 +56,21 @@ def kernels_are_compiled() -> bool:
 
 
 def warm_up(_: object = None) -> None:
-    """Call every kernel of a build once on a few numbers.
+    """Call every kernel of a build once on a few numbers; one process does, others wait for it.
 
     Processes that compile the same kernel at the same time waste their time, and numba's cache
     is not safe then (numba issues 4807 and 10128).
     """
+    with _alone():
+        if kernels_are_compiled():
+            return
+        _call_all()
+        with open(_mark(), "w") as mark:  # noqa: PTH123
+            mark.write(_INSTALLATION)
+        _remove_stale()
+
+
+def _call_all() -> None:
     x = y = z = np.array([0.5, 1.5, 9.0])
     one = Footprints.from_polygons(["a"], [shapely.box(0, 0, 2, 2)])
     grid = build_grid(one)
@@ -82,8 +101,6 @@ def warm_up(_: object = None) -> None:
     _warm_up_quality(x, y, z, owner, one)
     _warm_up_roofs()
     _warm_up_check()
-    os.makedirs(os.path.dirname(_mark()), exist_ok=True)  # noqa: PTH103, PTH120
-    os.close(os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _warm_up_check() -> None:
@@ -125,5 +142,35 @@ def _warm_up_roofs() -> None:
 
 
 def _mark() -> str:
-    """A file in the cache folder that says that all kernels are in it."""
-    return os.path.join(os.environ["NUMBA_CACHE_DIR"], "compiled")  # noqa: PTH118
+    """A file in the cache folder that says that all kernels are in it, and for whom."""
+    return os.path.join(CACHE_FOLDER, "compiled")  # noqa: PTH118
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of the cache folder; it ends with the process that holds it."""
+    handle = os.open(os.path.join(CACHE_FOLDER, "lock"), os.O_CREAT | os.O_RDWR, 0o600)  # noqa: PTH118
+    try:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove_stale() -> None:
+    """Remove the caches that this installation has left, from older kernels or versions."""
+    root, name = os.path.split(CACHE_FOLDER)
+    for other in os.listdir(root):  # noqa: PTH208
+        folder = os.path.join(root, other)  # noqa: PTH118
+        if other == name or not other.startswith("numba-"):
+            continue
+        try:
+            with open(os.path.join(folder, "compiled")) as mark:  # noqa: PTH118, PTH123
+                owner = mark.read()
+        except OSError:
+            continue  # it is being made, or somebody else's
+        if owner in ("", _INSTALLATION):  # the first as cimkit wrote it before 0.2
+            shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import itertools
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ import laspy
 import numpy as np
 
 from cimkit import __version__
+from cimkit.errors import ParameterError
 from cimkit.write.gltf import json_bytes
 from cimkit.write.tileset import box_of, city_metadata, tileset_error
 
@@ -49,6 +51,20 @@ CLASS_COLOR: dict[int, tuple[int, int, int]] = {
 """Colours of ground, low, medium and high plants, buildings, water, bridges (LAS 1.4 R15)."""
 
 OTHER_COLOR = (176, 176, 176)
+
+
+def require_py3dtiles() -> None:
+    """Refuse to go on without the library that makes the octree.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if importlib.util.find_spec("py3dtiles") is None:
+        raise ParameterError(
+            'point_tiles: py3dtiles is not installed. Run pip install "cimkit[points]", or '
+            "leave the layer out."
+        )
 
 
 class SquareOfPoints(NamedTuple):

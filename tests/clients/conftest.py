@@ -6,34 +6,21 @@ import contextlib
 import functools
 import http.server
 import json
-import os
 import shutil
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
-JS = Path(__file__).parent.parent / "js"
+from tests.node import JS, install_packages, missing
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-
-
-def missing(reason):
-    """Skip; or fail where everything must be there."""
-    if os.environ.get("CIMKIT_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def node_modules():
     """Folder of the packages that tests need."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        missing("node and npm are not there: install nodejs and npm")
-    if not (JS / "node_modules" / "cesium").is_dir():
-        call = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(call, cwd=JS, check=True)
-    return JS / "node_modules"
+    return install_packages()
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from cimkit.view.answers import open_answers
 from cimkit.view.page import is_built
 from cimkit.view.server import ViewServer
 from cimkit.write.glb import Encoding
-from tests.clients.conftest import missing, served
+from tests.clients.conftest import served
 from tests.extruded import PLACEMENT, boxes, write_tiles
+from tests.node import missing
 from tests.test_pipeline import build, small_inputs
 from tests.view.conftest import HOSTILE
 from tests.view.conftest import city_folder as city_folder

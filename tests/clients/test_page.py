@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from tests.clients.conftest import JS, missing
 from tests.conftest import ROOT
+from tests.node import JS, missing
 
 
 def test_words_colours_and_frame():

@@ -34,7 +34,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), before)
 @pytest.mark.skipif(not JIT, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
 def test_processes_that_compile_at_the_same_time_all_give_the_answer(tmp_path):
     """numba issues 4807 and 10128: its cache is not safe in general, so a build warms up."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     running = [
         subprocess.Popen(
             [sys.executable, "-c", COLD],

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import struct
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +19,7 @@ from cimkit.write.glb import STEP_MAX, Encoding, encode_glb
 from cimkit.write.property_table import building_table
 from cimkit.write.tileset import tileset_documents
 from tests.extruded import CORNER, PLACEMENT, boxes, encode, extrude, table_of, write_tiles
-
-JS = Path(__file__).parent.parent / "js"
+from tests.node import JS, install_packages
 
 
 def block(x, width, depth):
@@ -57,13 +53,7 @@ def document(data):
 @pytest.fixture(scope="session")
 def validator():
     """The glTF validator of Khronos, run by node."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        reason = "node and npm are not there: install nodejs and npm"
-        if os.environ.get("CIMKIT_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    if not (JS / "node_modules" / "gltf-validator").is_dir():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=JS, check=True)
+    install_packages()
 
     def validate(files):
         call = ["node", str(JS / "validate_glb.mjs"), *map(str, sorted(files))]
