@@ -32,7 +32,7 @@ from typing import Any, NamedTuple, TypeGuard
 from cimkit.errors import CimkitError, WorkerError
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of the phase, tasks done and tasks in all."""
+"""Called with the name of the phase, tasks done and tasks in all; with 0 done as it begins."""
 
 
 _Outcome = Future[tuple[float, int, Any]]
@@ -151,6 +151,8 @@ class Workers:
         WorkerError
             If a task kills `DEATHS_MAX` processes. It names the task.
         """
+        if tasks:
+            self.progress(phase, 0, len(tasks))
         early: dict[str, _Outcome] = {}
         expected = deque(tasks)
         call = _Call(phase, function, tasks, limits)

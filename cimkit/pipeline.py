@@ -124,7 +124,7 @@ def build(
     overwrite : bool
         Replace a city that stands at `out`.
     progress : callable, optional
-        Called with phase, tasks done, tasks in all.
+        Called with phase, tasks done (0 as it begins), tasks in all.
     **keys
         Fields of `cimkit.Job`.
 

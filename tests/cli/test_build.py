@@ -171,8 +171,14 @@ def test_a_city_with_errors_is_written_and_leaves_1(run, sample, tmp_path) -> No
 
 
 def test_progress_is_shown_to_a_terminal_only(capsys, monkeypatch) -> None:
+    Lines()("decode", 0, 2)
     Lines()("decode", 1, 2)
     assert capsys.readouterr() == ("", "")
+    Lines()("compile", 0, 1)  # minutes: also a log says so
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("compiling the kernels, once")
+    assert said.err.count("\n") == 1
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     lines = Lines()
     lines("decode", 1, 2)
