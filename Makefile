@@ -38,7 +38,7 @@ wheelhouse: $(READY)
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps . -w build/wheelhouse
 	@echo "Copy build/wheelhouse. On a machine without internet:"
 	@echo "  python3.11 -m venv .venv"
-	@echo "  .venv/bin/pip install --no-index --find-links build/wheelhouse cimkit"
+	@echo '  .venv/bin/pip install --no-index --find-links build/wheelhouse "cimkit[meshopt,points]"'
 
 samples: $(READY)
 	$(BIN)/cimkit sample data-samples --buildings 11

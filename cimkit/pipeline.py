@@ -46,12 +46,7 @@ from cimkit.registration import (
 from cimkit.steps.encode import Encoding, encode
 from cimkit.steps.ground import dem_offset, fill_terrain, fitting_cell, mean_ground
 from cimkit.steps.ground_doubt import FoundGround, filter_issues
-from cimkit.steps.ground_filter import (
-    Bounds,
-    covered_cells,
-    find_ground,
-    join_lowest,
-)
+from cimkit.steps.ground_filter import Bounds, covered_cells, find_ground, join_lowest
 from cimkit.steps.reconstruct.heights import HeightRules
 from cimkit.steps.tile import tile
 from cimkit.steps.vegetation import RADIUS
@@ -75,13 +70,13 @@ from cimkit.tiling import (
     TileOptions,
     describe_buildings,
     height_reference,
+    require_extras,
     tile_encoding,
 )
 from cimkit.write.cityjson import cityjson_header
 from cimkit.write.frames import building_frame
 from cimkit.write.partitions import Part, file_sha256, software_fingerprint
 from cimkit.write.placement import Placement
-from cimkit.write.point_tiles import require_py3dtiles
 from cimkit.write.reservation import note_codes, read_note
 from cimkit.write.spool import load_lowest, load_sums, save_terrain
 from cimkit.write.store import Staging
@@ -140,7 +135,7 @@ def build(
         new city stand; its codes are activated by the next build.
     """
     job = _as_job(job, keys)
-    _require_extras(job)
+    require_extras(job)
     clock = Clock()
     with (
         Staging(out, overwrite=overwrite) as staging,
@@ -189,13 +184,6 @@ def build(
         ):
             staging.commit()
     return City(staging.out)
-
-
-def _require_extras(job: Job) -> None:
-    """Refuse, before any work, a job that needs an extra which is not installed."""
-    tile_encoding(TileOptions.of(job))
-    if job.point_tiles:
-        require_py3dtiles()
 
 
 def _make_city(
@@ -266,7 +254,7 @@ def _run_facts(job: Job, city: Product, staging: Staging) -> dict[str, Any]:
 
 def plan(job: Job) -> dict[str, Any]:
     """What a build would do: counts, blocks, bytes to decode. Writes nothing."""
-    _require_extras(job)
+    require_extras(job)
     inputs = read_inputs(job)
     blocks = cut_blocks(inputs.footprints, job.block_size, _margin(job))
     return {

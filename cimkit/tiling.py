@@ -17,6 +17,7 @@ from cimkit.write.colors import colors_by
 from cimkit.write.glb import Encoding
 from cimkit.write.gltf import has_meshopt, require_meshopt
 from cimkit.write.implicit import content_names, implicit_documents
+from cimkit.write.point_tiles import require_py3dtiles
 from cimkit.write.property_table import PropertyTable, building_table
 from cimkit.write.terrain_tiles import write_terrain_tiles
 from cimkit.write.tileset import tileset_documents
@@ -71,6 +72,18 @@ class Described(NamedTuple):
     table: PropertyTable
     color: ByteArray | None
     issues: list[Issue]
+
+
+def require_extras(job: Job) -> None:
+    """Refuse, before any work, a job whose tiles need what is not installed.
+
+    Raises
+    ------
+    ParameterError
+    """
+    tile_encoding(TileOptions.of(job))
+    if job.point_tiles:
+        require_py3dtiles()
 
 
 def tile_encoding(options: TileOptions) -> Encoding:

@@ -13,6 +13,7 @@ would be 0), and nothing is added up across threads (the bits would depend on th
 from __future__ import annotations
 
 import hashlib
+import importlib.resources
 import os
 import stat
 import sys
@@ -26,18 +27,16 @@ import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+_FILES = importlib.resources.files("cimkit.kernels")
+HERE = str(_FILES)
 
 
 def _state() -> str:
     """Digest of the kernel files, and of the versions of what compiles them."""
     digest = hashlib.sha256()
-    with os.scandir(HERE) as entries:
-        paths = sorted(entry.path for entry in entries if entry.name.endswith(".py"))
-    for path in paths:
-        with open(path, "rb") as file:  # noqa: PTH123  (pathlib stays in read/ and write/)
-            digest.update(hashlib.sha256(file.read()).digest())
-        digest.update(os.path.basename(path).encode())  # noqa: PTH119
+    sources = [one for one in _FILES.iterdir() if one.name.endswith(".py")]
+    for source in sorted(sources, key=lambda one: one.name):
+        digest.update(hashlib.sha256(source.read_bytes()).digest() + source.name.encode())
     versions = numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:2]
     digest.update(repr((versions, numba.config.BOUNDSCHECK, numba.config.OPT)).encode())
     return digest.hexdigest()[:12]

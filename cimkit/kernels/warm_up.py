@@ -65,8 +65,9 @@ def warm_up(_: object = None) -> None:
         if kernels_are_compiled():
             return
         _call_all()
-        with open(_mark(), "w") as mark:  # noqa: PTH123
-            mark.write(_INSTALLATION)
+        handle = os.open(_mark(), os.O_CREAT | os.O_WRONLY, 0o600)
+        os.write(handle, _INSTALLATION.encode())
+        os.close(handle)
         _remove_stale()
 
 
@@ -168,9 +169,10 @@ def _remove_stale() -> None:
         if other == name or not other.startswith("numba-"):
             continue
         try:
-            with open(os.path.join(folder, "compiled")) as mark:  # noqa: PTH118, PTH123
-                owner = mark.read()
+            handle = os.open(os.path.join(folder, "compiled"), os.O_RDONLY)  # noqa: PTH118
         except OSError:
             continue  # it is being made, or somebody else's
+        owner = os.read(handle, 10_000).decode()
+        os.close(handle)
         if owner in ("", _INSTALLATION):  # the first as cimkit wrote it before 0.2
             shutil.rmtree(folder, ignore_errors=True)
